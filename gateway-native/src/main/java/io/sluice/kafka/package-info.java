@@ -1,0 +1,5 @@
+/** The native door: the Apache Kafka wire protocol. */
+@NullMarked
+package io.sluice.kafka;
+
+import org.jspecify.annotations.NullMarked;
