@@ -1,4 +1,4 @@
-/** Streams, partitions, append and fetch: the API of the log. */
+/** Streams and partitions: the API of the append-only log. */
 @NullMarked
 package io.sluice.log;
 

@@ -1,0 +1,39 @@
+package io.sluice.queue;
+
+/**
+ * One consumer's end of a queue. All methods may be called on any one thread (the connection's event loop) and are messages
+ * to the shard, in call order; settlements made within one turn of the loop travel together after {@link #flush}.
+ *
+ * <p>Credit model: {@code credit(n)} grants n more deliveries. The shard counts down per delivery and never delivers without
+ * credit. An adapter with a window (prefetch, receive maximum) grants one credit per settled delivery; unlimited = grant
+ * {@link Integer#MAX_VALUE} once.
+ */
+public interface QueueConsumer {
+    /** Grants {@code n} more deliveries. */
+    void credit(int n);
+
+    /** Settles as consumed. {@code deliveryId} is the one of {@link DeliveryBatch}. Unknown ids are ignored. */
+    void ack(long deliveryId);
+
+    /**
+     * Returns the message to its old place.
+     *
+     * @param failed true = a failed delivery: the delivery count rises (nack); false = never processed (consumer left)
+     */
+    void release(long deliveryId, boolean failed);
+
+    /** Dead-letters the message with reason {@code rejected}, or drops it if the queue has no target. */
+    void reject(long deliveryId);
+
+    /** Hands the settlements and credits since the last flush to the shard. */
+    void flush();
+
+    /**
+     * Completes on the shard thread when everything flushed before is applied and its journal entry is as durable as asked
+     * for by the broker's settings.
+     */
+    void barrier(Runnable applied);
+
+    /** Leaves; unsettled deliveries return to their old places as never processed... their redelivered flag is set. */
+    void cancel();
+}

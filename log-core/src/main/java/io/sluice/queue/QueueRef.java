@@ -1,0 +1,39 @@
+package io.sluice.queue;
+
+import io.sluice.access.Caller;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * A queue, from any thread: every call becomes a message to the shard that owns it. Stages complete on the shard thread.
+ */
+public interface QueueRef {
+    QueueId id();
+
+    QueueSpec spec();
+
+    /** False once deleted. Any thread. */
+    boolean isOpen();
+
+    /** Counters without asking the shard. */
+    QueueStats stats();
+
+    /**
+     * Attaches a consumer. Deliveries flow as soon as it has credit.
+     *
+     * @return the attachment, usable at once; fails later through {@link DeliverySink#closed} if the queue is gone
+     */
+    QueueConsumer attach(Caller caller, ConsumerSpec spec, DeliverySink sink);
+
+    /** Removes all ready messages; in-flight ones stay. Completes with the number removed. */
+    CompletionStage<Long> purge(Caller caller);
+
+    /**
+     * How a consumer attaches.
+     *
+     * @param tag readable name for log lines
+     * @param autoSettle messages count as settled when they are handed to the sink (no-ack, QoS 0)
+     * @param exclusive refuse other consumers
+     * @param initialCredit messages that may be in flight before the first settlement; {@link Integer#MAX_VALUE} = unlimited
+     */
+    record ConsumerSpec(String tag, boolean autoSettle, boolean exclusive, int initialCredit) {}
+}

@@ -1,0 +1,20 @@
+package io.sluice.queue;
+
+import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
+
+/** The queues of a node. The catalog decides which exist; this runs them. Thread-safe; stages complete on the shard thread. */
+public interface Queues {
+    /** Creates the queue, or opens it with the state recovered under its id. */
+    CompletionStage<QueueRef> open(QueueSpec spec);
+
+    /** Removes the queue and its state; its consumers are closed. Completes with the number of ready messages that went. */
+    CompletionStage<Long> delete(QueueId id);
+
+    /** The open queue of this id, null if none. */
+    @Nullable
+    QueueRef find(QueueId id);
+
+    /** Sets where dead letters go; called once before traffic. */
+    void republisher(Republisher republisher);
+}

@@ -1,0 +1,76 @@
+package io.sluice.routing;
+
+import io.sluice.access.Caller;
+import io.sluice.log.StreamConfig;
+import io.sluice.log.StreamId;
+import io.sluice.log.StreamInfo;
+import io.sluice.queue.QueueRef;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * A name space of exchanges, queues and streams. Lookups read an immutable table; changes go through the log-backed catalog
+ * and complete on the shard thread once they are durable (as far as their object is) and visible in {@link #table}; callers
+ * hop. A failed change completes with a {@link RoutingException}. Every change asks the caller's authorizer. Thread-safe.
+ */
+public interface VirtualHost {
+    String name();
+
+    /** The names and routes of this moment. Compare by identity to know that nothing changed. */
+    RoutingTable table();
+
+    /** Declares; equal redeclaration succeeds, unequal fails with PRECONDITION_FAILED. */
+    CompletionStage<ExchangeInfo> declareExchange(Caller caller, ExchangeInfo exchange);
+
+    /** Completes with false if it was not there. IN_USE if {@code ifUnused} and it is a source of bindings. */
+    CompletionStage<Boolean> deleteExchange(Caller caller, String name, boolean ifUnused);
+
+    /** Declares a queue; equal redeclaration answers the present one. Streams and queues share one name space. */
+    CompletionStage<QueueRef> declareQueue(Caller caller, QueueDeclaration declaration);
+
+    /** Completes with the number of ready messages deleted. */
+    CompletionStage<Long> deleteQueue(Caller caller, String name, boolean ifUnused, boolean ifEmpty);
+
+    /** Declares a stream; an existing one of the same name is answered if {@code partitions} agrees. */
+    CompletionStage<StreamInfo> declareStream(
+            Caller caller, String name, int partitions, StreamConfig config, Map<String, String> kafkaConfigs);
+
+    CompletionStage<Void> deleteStream(Caller caller, String name);
+
+    /** Raises the number of partitions of a stream. */
+    CompletionStage<StreamInfo> addPartitions(Caller caller, String name, int partitions);
+
+    CompletionStage<StreamInfo> alterStream(
+            Caller caller, String name, StreamConfig config, Map<String, String> kafkaConfigs);
+
+    /** Config names and values that were set explicitly on a stream, as Kafka names them. */
+    Map<String, String> streamConfigs(String name);
+
+    /** Adds a binding; an equal one is left alone. NOT_FOUND if an end is missing, CYCLE if it closes a stream cycle. */
+    CompletionStage<Void> bind(Caller caller, Binding binding);
+
+    CompletionStage<Void> unbind(Caller caller, Binding binding);
+
+    /**
+     * Subscribes an MQTT session: from now on {@code subscriber} is part of every route whose topic matches. A second
+     * subscription with the same filter replaces the first. Durable if the subscriber has a durable queue. Completes when
+     * visible; the retained messages are asked for separately.
+     */
+    CompletionStage<Void> subscribe(Caller caller, Subscription subscription);
+
+    CompletionStage<Void> unsubscribe(Caller caller, Subscriber subscriber, String topicFilter);
+
+    /** Retained messages of this virtual host. */
+    RetainedMessages retained();
+
+    /** Durable MQTT sessions of this virtual host, by client id. */
+    Sessions sessions();
+
+    /** All bindings, for listings. */
+    List<Binding> bindings();
+
+    /** Name of a stream by its id, null if unknown. */
+    @org.jspecify.annotations.Nullable
+    String streamName(StreamId id);
+}
