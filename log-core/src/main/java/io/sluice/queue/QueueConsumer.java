@@ -34,6 +34,18 @@ public interface QueueConsumer {
      */
     void barrier(Runnable applied);
 
+    /**
+     * Takes back the credit granted before; nothing more is delivered until credit is granted again. Unsettled deliveries stay
+     * with this consumer (AMQP basic.cancel with unacknowledged messages).
+     */
+    void stop();
+
+    /**
+     * Delivers what is ready now as far as credit goes, then takes back the rest of the credit and runs {@code drained} on the
+     * sink's executor, after these deliveries (AMQP basic.get, AMQP 1.0 drain).
+     */
+    void drain(Runnable drained);
+
     /** Leaves; unsettled deliveries return to their old places as never processed... their redelivered flag is set. */
     void cancel();
 }
