@@ -2,6 +2,7 @@ package io.sluice.log;
 
 import io.netty.buffer.ByteBuf;
 import io.sluice.log.record.BatchView;
+import io.sluice.log.record.BuiltBatch;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
@@ -46,10 +47,10 @@ public interface LogPartition {
     Appended append(ByteBuf batches, Durability durability);
 
     /**
-     * Stages one batch that the broker built itself with {@code log.record.BatchBuilder}. Takes over one reference. The
-     * batch stays in the tail cache so that queues deliver from memory. Writer thread.
+     * Stages one batch that the broker built itself with {@link io.sluice.log.record.BatchBuilder}. Takes over one reference.
+     * The batch stays in the tail cache so that queues deliver from memory. Writer thread.
      */
-    Appended appendBuilt(ByteBuf batch, int recordCount, Durability durability);
+    Appended appendBuilt(BuiltBatch batch, Durability durability);
 
     /**
      * What an append was given.
