@@ -1,0 +1,119 @@
+package io.sluice.server.config;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One setting.
+ *
+ * @param name dotted name
+ * @param fallback text used where nothing is set; empty = not set
+ * @param help one line for the operator, with unit and bounds
+ * @param parser turns text into a value, or throws {@link IllegalArgumentException} with what would be right
+ * @param <T> type of the value
+ */
+record Key<T>(String name, String fallback, String help, Function<String, T> parser) {
+    private static final Map<String, Key<?>> ALL = new LinkedHashMap<>();
+
+    static final Key<String> DATA = add("data", "./data", "directory that holds the messages", Values::text);
+    static final Key<String> BIND = add(
+            "bind",
+            "localhost",
+            "address to listen on: localhost, 127.0.0.1 or ::1 until users are configured",
+            Values::text);
+    static final Key<String> DURABILITY = add(
+            "durability",
+            "",
+            "what a confirm promises: memory, os or group; unset = by kind of message",
+            Values.oneOf("memory", "os", "group"));
+    static final Key<Integer> AMQP_PORT = add("amqp.port", "5672", "TCP port for AMQP, 0 = any free", Values::port);
+    static final Key<Integer> AMQP_MAX_MESSAGE = add(
+            "amqp.max-message-size",
+            "16MiB",
+            "largest AMQP message body, up to 128MiB",
+            Values.size(1 << 10, 128 << 20));
+    static final Key<Integer> MQTT_PORT = add("mqtt.port", "1883", "TCP port for MQTT, 0 = any free", Values::port);
+    static final Key<Integer> MQTT_MAX_PACKET =
+            add("mqtt.max-packet-size", "1MiB", "largest MQTT packet, up to 256MiB", Values.size(1 << 10, 256 << 20));
+    static final Key<Integer> NATIVE_PORT =
+            add("native.port", "9092", "TCP port for Kafka clients, 0 = any free", Values::port);
+    static final Key<SluiceConfig.Advertised> NATIVE_ADVERTISED = add(
+            "native.advertised",
+            "",
+            "HOST or HOST:PORT that Kafka clients are told to connect to; unset = the address they reached",
+            Values::advertised);
+    static final Key<Integer> NATIVE_MAX_BATCH = add(
+            "native.max-batch-size",
+            "1048588",
+            "largest Kafka record batch in bytes, up to 100MiB",
+            Values.size(1 << 10, 100 << 20));
+    static final Key<Integer> MANAGEMENT_PORT =
+            add("management.port", "15672", "TCP port for health, metrics and routes, 0 = any free", Values::port);
+    static final Key<Long> MEMORY_LIMIT = add(
+            "memory.limit",
+            "40%",
+            "messages in flight above which publishers are paused: a size, or a share of the heap",
+            Values.sizeOrShare(16 << 20, () -> Runtime.getRuntime().maxMemory()));
+    static final Key<Long> DISK_WARN = add(
+            "disk.warn-free", "4GiB", "free disk space below which a warning is logged", Values.longSize(0, 1L << 50));
+    static final Key<Long> DISK_MIN = add(
+            "disk.min-free",
+            "1GiB",
+            "free disk space below which publishers are paused or refused",
+            Values.longSize(0, 1L << 50));
+    static final Key<Integer> OPEN_FILES =
+            add("files.open", "2000", "segment files kept open, 64 to 1000000", Values.number(64, 1_000_000));
+    static final Key<String> LOG_LEVEL = add(
+            "log.level",
+            "info",
+            "least severe level that is logged",
+            Values.oneOf("error", "warn", "info", "debug", "trace"));
+
+    private static <T> Key<T> add(String name, String fallback, String help, Function<String, T> parser) {
+        Key<T> key = new Key<>(name, fallback, help, parser);
+        ALL.put(name, key);
+        return key;
+    }
+
+    static Set<String> names() {
+        return ALL.keySet();
+    }
+
+    static List<Key<?>> all() {
+        return new ArrayList<>(ALL.values());
+    }
+
+    /** The value in force, null if it is unset and has no default. */
+    @Nullable
+    T resolve(Map<String, Entry> settings) {
+        Entry entry = settings.get(name);
+        String text = entry == null ? fallback : entry.value().trim();
+        if (text.isEmpty()) {
+            return null;
+        }
+        try {
+            return parser.apply(text);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException(
+                    name + " = '" + text + "' (" + (entry == null ? "default" : entry.source()) + "): " + e.getMessage()
+                            + ".",
+                    e);
+        }
+    }
+
+    /** The value in force of a key that has a default. */
+    T require(Map<String, Entry> settings) {
+        T value = resolve(settings);
+        if (value == null) {
+            Entry entry = settings.get(name);
+            throw new ConfigException(
+                    name + " is empty (" + (entry == null ? "default" : entry.source()) + "): it is " + help + ".");
+        }
+        return value;
+    }
+}

@@ -1,0 +1,77 @@
+package io.sluice.server.config;
+
+import io.sluice.log.Durability;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything an operator may set, checked. Made by {@link ConfigLoader} only.
+ *
+ * @param data data directory
+ * @param bind addresses that every listener binds, loopback only until users can be configured
+ * @param durability level asked for all messages, null for the defaults by kind of message
+ * @param amqp AMQP door
+ * @param mqtt MQTT door
+ * @param kafka native door
+ * @param managementPort port of the management listener, 0 for a free one
+ * @param limits bounds on memory, disk and files
+ * @param logLevel least severe level that is logged
+ * @param routes routes of the configuration file
+ */
+public record SluiceConfig(
+        Path data,
+        List<InetAddress> bind,
+        @Nullable Durability durability,
+        Amqp amqp,
+        Mqtt mqtt,
+        Native kafka,
+        int managementPort,
+        Limits limits,
+        String logLevel,
+        List<RouteSetting> routes) {
+
+    /**
+     * AMQP door.
+     *
+     * @param port TCP port, 0 for a free one
+     * @param maxMessageBytes largest message body, bytes
+     */
+    public record Amqp(int port, int maxMessageBytes) {}
+
+    /**
+     * MQTT door.
+     *
+     * @param port TCP port, 0 for a free one
+     * @param maxPacketBytes largest packet, bytes
+     */
+    public record Mqtt(int port, int maxPacketBytes) {}
+
+    /**
+     * Native door.
+     *
+     * @param port TCP port, 0 for a free one
+     * @param advertised where clients are told to connect, null for the local address that each client reached
+     * @param maxBatchBytes largest record batch, bytes
+     */
+    public record Native(int port, @Nullable Advertised advertised, int maxBatchBytes) {}
+
+    /**
+     * Address handed out to native clients.
+     *
+     * @param host host name or address
+     * @param port TCP port, 0 for the listener's own
+     */
+    public record Advertised(String host, int port) {}
+
+    /**
+     * Bounds.
+     *
+     * @param memoryBytes messages in flight, at which publishers are paused
+     * @param diskWarnBytes free disk space below which a warning is logged
+     * @param diskMinBytes free disk space below which publishers are paused or refused
+     * @param openFiles segment files kept open
+     */
+    public record Limits(long memoryBytes, long diskWarnBytes, long diskMinBytes, int openFiles) {}
+}
