@@ -7,22 +7,28 @@ public final class TopicFilters {
     /** Longest topic name or filter, bytes of UTF-8. */
     public static final int MAX_BYTES = 65_535;
 
+    /** Most levels of a topic name or filter: tries are walked recursively. */
+    public static final int MAX_LEVELS = 1_024;
+
     private TopicFilters() {}
 
-    /** True if a client may publish to it: not empty, no wildcard, no NUL, at most {@value #MAX_BYTES} bytes. */
+    /** True if a client may publish to it: not empty, no wildcard, no NUL, within {@link #MAX_BYTES} and {@link #MAX_LEVELS}. */
     public static boolean isValidName(String topic) {
+        int levels = 1;
         for (int i = 0; i < topic.length(); i++) {
             char c = topic.charAt(i);
             if (c == '+' || c == '#' || c == '\0') {
                 return false;
             }
+            levels += c == '/' ? 1 : 0;
         }
-        return fits(topic);
+        return levels <= MAX_LEVELS && fits(topic);
     }
 
     /** True if a client may subscribe to it: {@code +} stands for a whole level, {@code #} for the whole last one. */
     public static boolean isValidFilter(String filter) {
         int last = filter.length() - 1;
+        int levels = 1;
         for (int i = 0; i <= last; i++) {
             char c = filter.charAt(i);
             boolean startsLevel = i == 0 || filter.charAt(i - 1) == '/';
@@ -31,8 +37,9 @@ public final class TopicFilters {
                     || c == '+' && !(startsLevel && (i == last || filter.charAt(i + 1) == '/'))) {
                 return false;
             }
+            levels += c == '/' ? 1 : 0;
         }
-        return fits(filter);
+        return levels <= MAX_LEVELS && fits(filter);
     }
 
     /** True if the filter takes the topic. Both are valid. */

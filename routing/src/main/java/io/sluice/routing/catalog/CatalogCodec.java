@@ -1,0 +1,293 @@
+package io.sluice.routing.catalog;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import io.netty.buffer.Unpooled;
+import io.sluice.access.Principal;
+import io.sluice.log.StreamId;
+import io.sluice.queue.QueueId;
+import io.sluice.queue.QueuePolicy;
+import io.sluice.routing.Binding;
+import io.sluice.routing.ExchangeInfo;
+import io.sluice.routing.QueueDeclaration;
+import io.sluice.routing.Sessions.StoredSubscription;
+import io.sluice.routing.catalog.CatalogRecord.Bound;
+import io.sluice.routing.catalog.CatalogRecord.DeclaredExchange;
+import io.sluice.routing.catalog.CatalogRecord.DeclaredQueue;
+import io.sluice.routing.catalog.CatalogRecord.DeclaredStream;
+import io.sluice.routing.catalog.CatalogRecord.Host;
+import io.sluice.routing.catalog.CatalogRecord.Ids;
+import io.sluice.routing.catalog.CatalogRecord.Session;
+import io.sluice.routing.catalog.CatalogRecord.Subscribed;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Bytes of catalog records. The record key names the object, so that compaction keeps the newest state of each; a null value
+ * is its deletion.
+ *
+ * <pre>
+ *   key   = kind(1) string*          value = version(1)=1 fields
+ *   string = length(4) UTF-8, length -1 = null; map = count(4) (string string)*; numbers are big-endian
+ * </pre>
+ */
+final class CatalogCodec {
+    private static final byte VERSION = 1;
+
+    private static final byte HOST = 'V';
+    private static final byte EXCHANGE = 'X';
+    private static final byte QUEUE = 'Q';
+    private static final byte STREAM = 'S';
+    private static final byte BINDING = 'B';
+    private static final byte SESSION = 'M';
+    private static final byte SUBSCRIPTION = 'U';
+    private static final byte IDS = 'I';
+
+    private CatalogCodec() {}
+
+    /** Position of a record's kind in the order in which a catalog is put together: ends before bindings. */
+    static int order(CatalogRecord record) {
+        return switch (kind(record)) {
+            case IDS -> 0;
+            case HOST -> 1;
+            case EXCHANGE -> 2;
+            case QUEUE -> 3;
+            case STREAM -> 4;
+            case BINDING -> 5;
+            case SESSION -> 6;
+            default -> 7;
+        };
+    }
+
+    static byte[] key(CatalogRecord record) {
+        ByteBuf out = Unpooled.buffer();
+        out.writeByte(kind(record));
+        string(out, record.vhost());
+        if (record instanceof DeclaredExchange x) {
+            string(out, x.info().name());
+        } else if (record instanceof DeclaredQueue q) {
+            string(out, q.declaration().name());
+        } else if (record instanceof DeclaredStream s) {
+            string(out, s.name());
+        } else if (record instanceof Bound b) {
+            end(out, b.binding().source());
+            end(out, b.binding().destination());
+            string(out, b.binding().key());
+            map(out, b.binding().arguments());
+        } else if (record instanceof Session m) {
+            string(out, m.clientId());
+        } else if (record instanceof Subscribed u) {
+            string(out, u.clientId());
+            string(out, u.subscription().topicFilter());
+        }
+        return ByteBufUtil.getBytes(out);
+    }
+
+    static byte[] value(CatalogRecord record) {
+        ByteBuf out = Unpooled.buffer();
+        out.writeByte(VERSION);
+        if (record instanceof DeclaredExchange x) {
+            ExchangeInfo info = x.info();
+            out.writeByte(info.type().ordinal());
+            flags(out, info.durable(), info.autoDelete(), info.internal());
+            map(out, info.arguments());
+            string(out, x.owner().name());
+        } else if (record instanceof DeclaredQueue q) {
+            QueueDeclaration d = q.declaration();
+            out.writeLong(q.id().value());
+            flags(out, d.durable(), d.exclusive(), d.autoDelete());
+            string(out, d.policy().deadLetterExchange());
+            string(out, d.policy().deadLetterKey());
+            out.writeInt(d.policy().deliveryLimit());
+            map(out, d.arguments());
+            string(out, q.owner().name());
+        } else if (record instanceof DeclaredStream s) {
+            out.writeLong(s.id().uuid().getMostSignificantBits());
+            out.writeLong(s.id().uuid().getLeastSignificantBits());
+            map(out, s.configs());
+            string(out, s.owner().name());
+        } else if (record instanceof Bound b) {
+            out.writeByte(b.binding().origin().ordinal());
+            out.writeLong(b.bridge());
+            out.writeInt(b.startOffsets().size());
+            b.startOffsets().forEach(out::writeLong);
+        } else if (record instanceof Session m) {
+            out.writeLong(m.queue().value());
+            out.writeLong(m.expirySeconds());
+            out.writeLong(m.disconnectedAt());
+            string(out, m.owner().name());
+        } else if (record instanceof Subscribed u) {
+            StoredSubscription s = u.subscription();
+            out.writeByte(s.maximumQos());
+            flags(out, s.noLocal(), s.retainAsPublished(), false);
+            out.writeByte(s.retainHandling());
+            out.writeInt(s.identifier());
+        } else if (record instanceof Ids ids) {
+            out.writeLong(ids.limit());
+        }
+        return ByteBufUtil.getBytes(out);
+    }
+
+    /**
+     * Reads a record back.
+     *
+     * @throws IllegalStateException if it was written by an unknown version or is damaged
+     */
+    static CatalogRecord decode(byte[] key, byte[] value) {
+        try {
+            ByteBuf v = Unpooled.wrappedBuffer(value);
+            byte version = v.readByte();
+            if (version != VERSION) {
+                throw new IllegalStateException("catalog record has version " + version + ", this broker reads "
+                        + VERSION + ": it was written by a newer one");
+            }
+            ByteBuf k = Unpooled.wrappedBuffer(key);
+            byte kind = k.readByte();
+            String vhost = text(k);
+            return switch (kind) {
+                case HOST -> new Host(vhost);
+                case EXCHANGE -> exchange(vhost, k, v);
+                case QUEUE -> queue(vhost, k, v);
+                case STREAM ->
+                    new DeclaredStream(
+                            vhost, text(k), new StreamId(new UUID(v.readLong(), v.readLong())), map(v), owner(v));
+                case BINDING -> binding(vhost, k, v);
+                case SESSION ->
+                    new Session(vhost, text(k), new QueueId(v.readLong()), v.readLong(), v.readLong(), owner(v));
+                case SUBSCRIPTION -> subscription(vhost, k, v);
+                case IDS -> new Ids(vhost, v.readLong());
+                default -> throw new IllegalStateException("unknown kind of catalog record: " + kind);
+            };
+        } catch (IndexOutOfBoundsException e) {
+            throw new IllegalStateException("catalog record is cut short", e);
+        }
+    }
+
+    private static CatalogRecord exchange(String vhost, ByteBuf k, ByteBuf v) {
+        ExchangeInfo.Type type = ExchangeInfo.Type.values()[v.readByte()];
+        int flags = v.readByte();
+        return new DeclaredExchange(
+                vhost,
+                new ExchangeInfo(text(k), type, flag(flags, 0), flag(flags, 1), flag(flags, 2), map(v)),
+                owner(v));
+    }
+
+    private static CatalogRecord queue(String vhost, ByteBuf k, ByteBuf v) {
+        QueueId id = new QueueId(v.readLong());
+        int flags = v.readByte();
+        QueuePolicy policy = new QueuePolicy(string(v), string(v), v.readInt());
+        return new DeclaredQueue(
+                vhost,
+                id,
+                new QueueDeclaration(text(k), flag(flags, 0), flag(flags, 1), flag(flags, 2), policy, map(v)),
+                owner(v));
+    }
+
+    private static CatalogRecord binding(String vhost, ByteBuf k, ByteBuf v) {
+        Binding.End source = end(k);
+        Binding.End destination = end(k);
+        Binding binding = new Binding(source, destination, text(k), map(k), Binding.Origin.values()[v.readByte()]);
+        long bridge = v.readLong();
+        int count = v.readInt();
+        List<Long> starts = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            starts.add(v.readLong());
+        }
+        return new Bound(vhost, binding, bridge, List.copyOf(starts));
+    }
+
+    private static CatalogRecord subscription(String vhost, ByteBuf k, ByteBuf v) {
+        int qos = v.readByte();
+        int flags = v.readByte();
+        return new Subscribed(
+                vhost,
+                text(k),
+                new StoredSubscription(text(k), qos, flag(flags, 0), flag(flags, 1), v.readByte(), v.readInt()));
+    }
+
+    private static byte kind(CatalogRecord record) {
+        if (record instanceof Host) {
+            return HOST;
+        } else if (record instanceof DeclaredExchange) {
+            return EXCHANGE;
+        } else if (record instanceof DeclaredQueue) {
+            return QUEUE;
+        } else if (record instanceof DeclaredStream) {
+            return STREAM;
+        } else if (record instanceof Bound) {
+            return BINDING;
+        } else if (record instanceof Session) {
+            return SESSION;
+        } else if (record instanceof Subscribed) {
+            return SUBSCRIPTION;
+        }
+        return IDS;
+    }
+
+    private static void string(ByteBuf out, @Nullable String s) {
+        if (s == null) {
+            out.writeInt(-1);
+        } else {
+            byte[] bytes = s.getBytes(UTF_8);
+            out.writeInt(bytes.length).writeBytes(bytes);
+        }
+    }
+
+    private static @Nullable String string(ByteBuf in) {
+        int length = in.readInt();
+        return length < 0 ? null : in.readCharSequence(length, UTF_8).toString();
+    }
+
+    private static String text(ByteBuf in) {
+        String s = string(in);
+        if (s == null) {
+            throw new IllegalStateException("catalog record lacks a name");
+        }
+        return s;
+    }
+
+    private static Principal owner(ByteBuf in) {
+        return new Principal(text(in));
+    }
+
+    private static void end(ByteBuf out, Binding.End end) {
+        out.writeByte(end.kind().ordinal());
+        string(out, end.name());
+    }
+
+    private static Binding.End end(ByteBuf in) {
+        return new Binding.End(Binding.Kind.values()[in.readByte()], text(in));
+    }
+
+    /** Sorted, so that equal maps are equal bytes: they are part of keys. */
+    private static void map(ByteBuf out, Map<String, String> map) {
+        out.writeInt(map.size());
+        new TreeMap<>(map).forEach((name, value) -> {
+            string(out, name);
+            string(out, value);
+        });
+    }
+
+    private static Map<String, String> map(ByteBuf in) {
+        int count = in.readInt();
+        Map<String, String> map = new TreeMap<>();
+        for (int i = 0; i < count; i++) {
+            map.put(text(in), text(in));
+        }
+        return Map.copyOf(map);
+    }
+
+    private static void flags(ByteBuf out, boolean first, boolean second, boolean third) {
+        out.writeByte((first ? 1 : 0) | (second ? 2 : 0) | (third ? 4 : 0));
+    }
+
+    private static boolean flag(int flags, int bit) {
+        return (flags >>> bit & 1) != 0;
+    }
+}

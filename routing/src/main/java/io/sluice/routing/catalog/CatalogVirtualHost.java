@@ -1,0 +1,204 @@
+package io.sluice.routing.catalog;
+
+import io.sluice.access.Caller;
+import io.sluice.log.StreamConfig;
+import io.sluice.log.StreamId;
+import io.sluice.log.StreamInfo;
+import io.sluice.queue.QueueRef;
+import io.sluice.routing.Binding;
+import io.sluice.routing.ExchangeInfo;
+import io.sluice.routing.QueueDeclaration;
+import io.sluice.routing.RetainedMessages;
+import io.sluice.routing.RoutingTable;
+import io.sluice.routing.Sessions;
+import io.sluice.routing.Subscriber;
+import io.sluice.routing.Subscription;
+import io.sluice.routing.VirtualHost;
+import io.sluice.routing.catalog.HostTable.SessionEntry;
+import io.sluice.routing.catalog.HostTable.StreamEntry;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** A virtual host of the catalog: hands changes to it and answers lookups from the newest table. */
+final class CatalogVirtualHost implements VirtualHost, Sessions {
+    private final Catalog catalog;
+    private final String name;
+    private final RetainedMessages retained;
+    private final BindingChanges bindingChanges;
+    private final ObjectChanges objects;
+    private final StreamChanges streams;
+    private final SessionChanges sessionChanges;
+
+    CatalogVirtualHost(Catalog catalog, String name, RetainedMessages retained) {
+        this.catalog = catalog;
+        this.name = name;
+        this.retained = retained;
+        bindingChanges = new BindingChanges(catalog, name);
+        objects = new ObjectChanges(catalog, name, bindingChanges);
+        streams = new StreamChanges(catalog, name, bindingChanges);
+        sessionChanges = new SessionChanges(name, objects);
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public RoutingTable table() {
+        return hostTable();
+    }
+
+    @Override
+    public CompletionStage<ExchangeInfo> declareExchange(Caller caller, ExchangeInfo exchange) {
+        return catalog.submit(tx -> objects.declareExchange(tx, caller, exchange));
+    }
+
+    @Override
+    public CompletionStage<Boolean> deleteExchange(Caller caller, String exchange, boolean ifUnused) {
+        return catalog.submit(tx -> objects.deleteExchange(tx, caller, exchange, ifUnused));
+    }
+
+    @Override
+    public CompletionStage<QueueRef> declareQueue(Caller caller, QueueDeclaration declaration) {
+        return catalog.submit(tx -> objects.declareQueue(tx, caller, declaration));
+    }
+
+    @Override
+    public CompletionStage<Long> deleteQueue(Caller caller, String queue, boolean ifUnused, boolean ifEmpty) {
+        return catalog.submit(tx -> objects.deleteQueue(tx, caller, queue, ifUnused, ifEmpty))
+                .thenCompose(catalog.queues::delete);
+    }
+
+    @Override
+    public CompletionStage<StreamInfo> declareStream(
+            Caller caller, String stream, int partitions, StreamConfig config, Map<String, String> kafkaConfigs) {
+        return catalog.submit(tx -> streams.declare(tx, caller, stream, partitions, config, kafkaConfigs));
+    }
+
+    @Override
+    public CompletionStage<Void> deleteStream(Caller caller, String stream) {
+        return catalog.submit(tx -> streams.delete(tx, caller, stream))
+                .thenCompose(catalog.engine::deleteStream)
+                .thenRunAsync(() -> {}, catalog.shard);
+    }
+
+    @Override
+    public CompletionStage<StreamInfo> addPartitions(Caller caller, String stream, int partitions) {
+        return catalog.submit(tx -> streams.addPartitions(tx, caller, stream, partitions));
+    }
+
+    @Override
+    public CompletionStage<StreamInfo> alterStream(
+            Caller caller, String stream, StreamConfig config, Map<String, String> kafkaConfigs) {
+        return catalog.submit(tx -> streams.alter(tx, caller, stream, config, kafkaConfigs));
+    }
+
+    @Override
+    public Map<String, String> streamConfigs(String stream) {
+        StreamEntry entry = hostTable().streams.get(stream);
+        return entry == null ? Map.of() : entry.configs();
+    }
+
+    @Override
+    public CompletionStage<Void> bind(Caller caller, Binding binding) {
+        return change(tx -> bindingChanges.bind(tx, caller, binding));
+    }
+
+    @Override
+    public CompletionStage<Void> unbind(Caller caller, Binding binding) {
+        return change(tx -> bindingChanges.unbind(tx, caller, binding));
+    }
+
+    @Override
+    public CompletionStage<Void> subscribe(Caller caller, Subscription subscription) {
+        return change(tx -> sessionChanges.subscribe(tx, caller, subscription, 0));
+    }
+
+    @Override
+    public CompletionStage<Void> unsubscribe(Caller caller, Subscriber subscriber, String topicFilter) {
+        return change(tx -> sessionChanges.unsubscribe(tx, subscriber, topicFilter));
+    }
+
+    @Override
+    public RetainedMessages retained() {
+        return retained;
+    }
+
+    @Override
+    public Sessions sessions() {
+        return this;
+    }
+
+    @Override
+    public List<Binding> bindings() {
+        List<Binding> bindings = new ArrayList<>();
+        hostTable().bindings.forEach((id, bound) -> bindings.add(bound.binding()));
+        return bindings;
+    }
+
+    @Override
+    public @Nullable String streamName(StreamId id) {
+        return hostTable().streamNames.get(id);
+    }
+
+    @Override
+    public @Nullable SessionInfo find(String clientId) {
+        SessionEntry session = hostTable().sessions.get(clientId);
+        return session == null ? null : session.info();
+    }
+
+    @Override
+    public Collection<SessionInfo> all() {
+        List<SessionInfo> all = new ArrayList<>();
+        hostTable().sessions.forEach((clientId, session) -> all.add(session.info()));
+        return all;
+    }
+
+    @Override
+    public CompletionStage<SessionInfo> open(Caller caller, String clientId, long expirySeconds) {
+        return catalog.submit(tx -> sessionChanges.open(tx, caller, clientId, expirySeconds));
+    }
+
+    @Override
+    public CompletionStage<Void> update(Caller caller, String clientId, long expirySeconds, long disconnectedAt) {
+        return change(tx -> sessionChanges.update(tx, caller, clientId, expirySeconds, disconnectedAt));
+    }
+
+    @Override
+    public CompletionStage<Void> delete(Caller caller, String clientId) {
+        return catalog.submit(tx -> CompletableFuture.completedFuture(sessionChanges.delete(tx, caller, clientId)))
+                .thenCompose(queue -> queue == null
+                        ? CompletableFuture.<Void>completedFuture(null)
+                        : catalog.queues.delete(queue).<Void>thenApply(count -> null));
+    }
+
+    @Override
+    public void restore(Function<SessionInfo, Subscriber> subscriberOf) {
+        this.change(tx -> sessionChanges.restore(tx, subscriberOf))
+                .toCompletableFuture()
+                .join();
+    }
+
+    private HostTable hostTable() {
+        HostTable table = catalog.table(name);
+        if (table == null) {
+            throw new IllegalStateException("virtual host '" + name + "' is gone");
+        }
+        return table;
+    }
+
+    private CompletionStage<Void> change(Consumer<Transaction> change) {
+        return catalog.submit(tx -> {
+            change.accept(tx);
+            return CompletableFuture.completedFuture(null);
+        });
+    }
+}

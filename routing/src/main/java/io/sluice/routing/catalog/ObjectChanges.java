@@ -1,0 +1,172 @@
+package io.sluice.routing.catalog;
+
+import static io.sluice.routing.catalog.Names.permit;
+import static io.sluice.routing.catalog.Names.refuse;
+
+import io.sluice.access.Caller;
+import io.sluice.access.Operation;
+import io.sluice.access.Resource;
+import io.sluice.queue.QueueId;
+import io.sluice.queue.QueueRef;
+import io.sluice.queue.QueueSpec;
+import io.sluice.queue.QueueStats;
+import io.sluice.routing.Binding;
+import io.sluice.routing.ExchangeInfo;
+import io.sluice.routing.QueueDeclaration;
+import io.sluice.routing.RoutingException.Reason;
+import io.sluice.routing.catalog.CatalogRecord.DeclaredExchange;
+import io.sluice.routing.catalog.CatalogRecord.DeclaredQueue;
+import io.sluice.routing.catalog.HostTable.QueueEntry;
+import io.sluice.routing.exchange.Exchange;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
+
+/** Changes of exchanges and queues, as parts of a transaction. */
+final class ObjectChanges {
+    private final Catalog catalog;
+    private final String vhost;
+    private final BindingChanges bindings;
+
+    ObjectChanges(Catalog catalog, String vhost, BindingChanges bindings) {
+        this.catalog = catalog;
+        this.vhost = vhost;
+        this.bindings = bindings;
+    }
+
+    CompletionStage<ExchangeInfo> declareExchange(Transaction tx, Caller caller, ExchangeInfo wanted) {
+        permit(caller, Operation.CONFIGURE, Resource.Kind.EXCHANGE, wanted.name());
+        Exchange present = tx.host(vhost).exchanges.get(wanted.name());
+        if (present != null) {
+            String difference = difference(present.info(), wanted);
+            if (difference != null) {
+                throw refuse(
+                        Reason.PRECONDITION_FAILED,
+                        "inequivalent arg '" + difference + "' for exchange '" + wanted.name() + "' in vhost '" + vhost
+                                + "'");
+            }
+            return CompletableFuture.completedFuture(present.info());
+        }
+        Names.checkExchange(wanted.name());
+        if (wanted.type() == ExchangeInfo.Type.HEADERS) {
+            throw refuse(Reason.NOT_IMPLEMENTED, "headers exchanges are not implemented");
+        }
+        tx.put(new DeclaredExchange(vhost, wanted, caller.principal()), wanted.durable());
+        return CompletableFuture.completedFuture(wanted);
+    }
+
+    CompletionStage<Boolean> deleteExchange(Transaction tx, Caller caller, String name, boolean ifUnused) {
+        permit(caller, Operation.CONFIGURE, Resource.Kind.EXCHANGE, name);
+        HostEdit host = tx.host(vhost);
+        Exchange present = host.exchanges.get(name);
+        if (present == null) {
+            return CompletableFuture.completedFuture(false);
+        }
+        if (name.isEmpty() || name.startsWith("amq.")) {
+            throw refuse(Reason.ACCESS_REFUSED, "exchange '" + name + "' is predeclared and stays");
+        }
+        if (ifUnused && host.bySource.containsKey(new Binding.End(Binding.Kind.EXCHANGE, name))) {
+            throw refuse(Reason.IN_USE, "exchange '" + name + "' in vhost '" + vhost + "' in use");
+        }
+        bindings.removeExchange(tx, present.info());
+        return CompletableFuture.completedFuture(true);
+    }
+
+    CompletionStage<QueueRef> declareQueue(Transaction tx, Caller caller, QueueDeclaration wanted) {
+        permit(caller, Operation.CONFIGURE, Resource.Kind.QUEUE, wanted.name());
+        HostEdit host = tx.host(vhost);
+        QueueEntry present = host.queues.get(wanted.name());
+        if (present != null) {
+            String difference = difference(present.declaration(), wanted);
+            if (difference != null) {
+                throw refuse(
+                        Reason.PRECONDITION_FAILED,
+                        "inequivalent arg '" + difference + "' for queue '" + wanted.name() + "' in vhost '" + vhost
+                                + "'");
+            }
+            return CompletableFuture.completedFuture(present.ref());
+        }
+        Names.checkQueue(wanted.name());
+        return create(tx, caller, wanted);
+    }
+
+    /** Starts the queue, then records it. */
+    CompletionStage<QueueRef> create(Transaction tx, Caller caller, QueueDeclaration wanted) {
+        if (tx.host(vhost).streams.containsKey(wanted.name())) {
+            throw refuse(
+                    Reason.PRECONDITION_FAILED,
+                    "'" + wanted.name() + "' in vhost '" + vhost + "' is a stream, not a queue");
+        }
+        boolean durable = wanted.durable() && !wanted.exclusive();
+        QueueId id = new QueueId(tx.nextId());
+        QueueSpec spec = new QueueSpec(id, vhost, wanted.name(), durable, wanted.policy(), caller.principal());
+        tx.onAbort(() -> catalog.queues.delete(id));
+        return catalog.queues.open(spec).thenApply(ref -> {
+            tx.put(new DeclaredQueue(vhost, id, wanted, caller.principal()), durable);
+            return ref;
+        });
+    }
+
+    /** Takes the queue and its bindings out of the catalog; answers its id, so that its messages go once that is durable. */
+    CompletionStage<QueueId> deleteQueue(
+            Transaction tx, Caller caller, String name, boolean ifUnused, boolean ifEmpty) {
+        permit(caller, Operation.CONFIGURE, Resource.Kind.QUEUE, name);
+        QueueEntry present = tx.host(vhost).queues.get(name);
+        if (present == null) {
+            throw refuse(Reason.NOT_FOUND, "no queue '" + name + "' in vhost '" + vhost + "'");
+        }
+        if (name.startsWith(SessionChanges.QUEUE_PREFIX)) {
+            throw refuse(Reason.ACCESS_REFUSED, "queue '" + name + "' belongs to an MQTT session");
+        }
+        QueueStats stats = present.ref().stats();
+        if (ifUnused && stats.consumers() > 0) {
+            throw refuse(Reason.IN_USE, "queue '" + name + "' in vhost '" + vhost + "' in use");
+        }
+        if (ifEmpty && stats.ready() > 0) {
+            throw refuse(Reason.NOT_EMPTY, "queue '" + name + "' in vhost '" + vhost + "' is not empty");
+        }
+        return CompletableFuture.completedFuture(remove(tx, present));
+    }
+
+    QueueId remove(Transaction tx, QueueEntry entry) {
+        String name = entry.declaration().name();
+        bindings.removeAllOf(tx, new Binding.End(Binding.Kind.QUEUE, name));
+        QueueId id = entry.ref().id();
+        tx.remove(
+                new DeclaredQueue(vhost, id, entry.declaration(), entry.owner()),
+                entry.ref().spec().durable());
+        return id;
+    }
+
+    private static @Nullable String difference(ExchangeInfo present, ExchangeInfo wanted) {
+        if (present.type() != wanted.type()) {
+            return "type";
+        }
+        if (present.durable() != wanted.durable()) {
+            return "durable";
+        }
+        if (present.autoDelete() != wanted.autoDelete()) {
+            return "auto_delete";
+        }
+        if (present.internal() != wanted.internal()) {
+            return "internal";
+        }
+        return present.arguments().equals(wanted.arguments()) ? null : "arguments";
+    }
+
+    private static @Nullable String difference(QueueDeclaration present, QueueDeclaration wanted) {
+        if (present.durable() != wanted.durable()) {
+            return "durable";
+        }
+        if (present.exclusive() != wanted.exclusive()) {
+            return "exclusive";
+        }
+        if (present.autoDelete() != wanted.autoDelete()) {
+            return "auto_delete";
+        }
+        return present.arguments().equals(wanted.arguments())
+                        && present.policy().equals(wanted.policy())
+                ? null
+                : "arguments";
+    }
+}

@@ -1,0 +1,193 @@
+package io.sluice.routing.catalog;
+
+import io.netty.buffer.ByteBuf;
+import io.sluice.access.Caller;
+import io.sluice.engine.LogEngine;
+import io.sluice.io.Clock;
+import io.sluice.log.Durability;
+import io.sluice.log.LogException;
+import io.sluice.log.LogPartition;
+import io.sluice.log.PartitionId;
+import io.sluice.log.StreamConfig;
+import io.sluice.log.StreamId;
+import io.sluice.log.StreamInfo;
+import io.sluice.queue.DeliverySink;
+import io.sluice.queue.QueueConsumer;
+import io.sluice.queue.QueueId;
+import io.sluice.queue.QueueRef;
+import io.sluice.queue.QueueSpec;
+import io.sluice.queue.QueueStats;
+import io.sluice.queue.Queues;
+import io.sluice.queue.Republisher;
+import io.sluice.shard.PublishBatch;
+import io.sluice.shard.ShardProxy;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicReference;
+
+/** A shard, queues and an engine without storage, for tests of the catalog's rules. */
+final class FakeCore implements ShardProxy, Queues, AutoCloseable {
+    final List<PublishBatch> appended = new ArrayList<>();
+    final AtomicReference<LogException> refuseNext = new AtomicReference<>();
+    final Map<QueueId, QueueRef> open = new ConcurrentHashMap<>();
+    final Map<StreamId, StreamInfo> streams = new ConcurrentHashMap<>();
+    final Clock clock = new Clock() {
+        @Override
+        public long epochMillis() {
+            return 1_000_000;
+        }
+
+        @Override
+        public long nanoTime() {
+            return 0;
+        }
+    };
+    private final ExecutorService thread = Executors.newSingleThreadExecutor();
+    private volatile Thread shardThread;
+
+    RoutingBroker broker() {
+        return RoutingBroker.open(engine(), this, this, clock);
+    }
+
+    LogEngine engine() {
+        InvocationHandler handler = (proxy, method, args) -> switch (method.getName()) {
+            case "clusterId" -> "test";
+            case "createStream" -> {
+                StreamInfo info =
+                        new StreamInfo((StreamId) args[0], (String) args[1], (Integer) args[2], (StreamConfig) args[3]);
+                streams.putIfAbsent(info.id(), info);
+                yield CompletableFuture.completedFuture(streams.get(info.id()));
+            }
+            case "addPartitions" -> {
+                StreamInfo old = streams.get(args[0]);
+                StreamInfo info = new StreamInfo(old.id(), old.name(), (Integer) args[1], old.config());
+                streams.put(info.id(), info);
+                yield CompletableFuture.completedFuture(info);
+            }
+            case "deleteStream" -> {
+                streams.remove(args[0]);
+                yield CompletableFuture.completedFuture(null);
+            }
+            case "stream" -> streams.get(args[0]);
+            case "streams" -> streams.values();
+            case "partition" -> partition((PartitionId) args[0]);
+            case "onDiskState" -> null;
+            default -> throw new UnsupportedOperationException(method.getName());
+        };
+        return (LogEngine)
+                Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {LogEngine.class}, handler);
+    }
+
+    private static LogPartition partition(PartitionId id) {
+        InvocationHandler handler = (proxy, method, args) -> switch (method.getName()) {
+            case "logStartOffset", "highWatermark", "logEndOffset", "lastStableOffset" -> 0L;
+            case "addAdvanceListener", "removeAdvanceListener" -> null;
+            case "id" -> id;
+            default -> throw new UnsupportedOperationException(method.getName());
+        };
+        return (LogPartition)
+                Proxy.newProxyInstance(FakeCore.class.getClassLoader(), new Class<?>[] {LogPartition.class}, handler);
+    }
+
+    @Override
+    public void execute(Runnable task) {
+        thread.execute(() -> {
+            shardThread = Thread.currentThread();
+            task.run();
+        });
+    }
+
+    @Override
+    public boolean submit(PublishBatch batch) {
+        execute(() -> {
+            LogException refusal = refuseNext.getAndSet(null);
+            if (refusal == null) {
+                appended.add(batch);
+            }
+            batch.completion().executor().execute(() -> batch.completion().completed(batch, refusal));
+        });
+        return true;
+    }
+
+    @Override
+    public boolean produce(Caller caller, PartitionId p, ByteBuf b, Durability d, ProduceCompletion completion) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public boolean isCongested() {
+        return false;
+    }
+
+    @Override
+    public void onReady(Executor executor, Runnable ready) {
+        executor.execute(ready);
+    }
+
+    @Override
+    public boolean inShard() {
+        return Thread.currentThread() == shardThread;
+    }
+
+    @Override
+    public CompletionStage<QueueRef> open(QueueSpec spec) {
+        QueueRef ref = new FakeQueue(spec);
+        open.put(spec.id(), ref);
+        return CompletableFuture.completedFuture(ref);
+    }
+
+    @Override
+    public CompletionStage<Long> delete(QueueId id) {
+        open.remove(id);
+        return CompletableFuture.completedFuture(0L);
+    }
+
+    @Override
+    public QueueRef find(QueueId id) {
+        return open.get(id);
+    }
+
+    @Override
+    public void republisher(Republisher republisher) {}
+
+    @Override
+    public void close() {
+        thread.shutdownNow();
+    }
+
+    private record FakeQueue(QueueSpec spec) implements QueueRef {
+        @Override
+        public QueueId id() {
+            return spec.id();
+        }
+
+        @Override
+        public boolean isOpen() {
+            return true;
+        }
+
+        @Override
+        public QueueStats stats() {
+            return new QueueStats(0, 0, 0);
+        }
+
+        @Override
+        public QueueConsumer attach(Caller caller, ConsumerSpec consumer, DeliverySink sink) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public CompletionStage<Long> purge(Caller caller) {
+            return CompletableFuture.completedFuture(0L);
+        }
+    }
+}
