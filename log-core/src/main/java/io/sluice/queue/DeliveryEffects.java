@@ -1,0 +1,24 @@
+package io.sluice.queue;
+
+/** What a {@link DeliveryMachine} decided; called back within the command, in order. Must not call the machine. */
+public interface DeliveryEffects {
+    /**
+     * Hand the message to the consumer. {@link Reference} reads the position and the state.
+     *
+     * @param settled true if it is settled by being handed over; {@link #settled} follows
+     */
+    void deliver(int consumer, long deliveryId, long position, long state, boolean settled);
+
+    /** The message is done with in this queue: acknowledged, dropped, purged or dead-lettered. */
+    void settled(long position);
+
+    /** The delivery count of an unsettled message rose. */
+    void failed(long position, int deliveryCount);
+
+    /**
+     * Copy the message to the dead-letter target, then give {@link DeliveryMachine#deadLettered} with the same id.
+     *
+     * @param reason {@code rejected} or {@code delivery_limit}
+     */
+    void deadLetter(long deliveryId, long position, long state, String reason);
+}

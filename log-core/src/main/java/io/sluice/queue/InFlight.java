@@ -1,0 +1,139 @@
+package io.sluice.queue;
+
+/**
+ * Delivered and unsettled references by delivery id: open addressing with linear probing and backward-shift deletion over
+ * primitive arrays. Ids are positive; 0 marks an empty slot. A slot index is valid until the next change.
+ */
+final class InFlight {
+    private static final int INITIAL = 16;
+
+    private long[] ids = new long[INITIAL];
+    private long[] sequences = new long[INITIAL];
+    private long[] positions = new long[INITIAL];
+    private long[] states = new long[INITIAL];
+    private int[] consumers = new int[INITIAL];
+    private int size;
+
+    int size() {
+        return size;
+    }
+
+    /** Slots, empty ones included. */
+    int capacity() {
+        return ids.length;
+    }
+
+    boolean occupied(int slot) {
+        return ids[slot] != 0;
+    }
+
+    long id(int slot) {
+        return ids[slot];
+    }
+
+    long sequence(int slot) {
+        return sequences[slot];
+    }
+
+    long position(int slot) {
+        return positions[slot];
+    }
+
+    long state(int slot) {
+        return states[slot];
+    }
+
+    int consumer(int slot) {
+        return consumers[slot];
+    }
+
+    void update(int slot, long state, int consumer) {
+        states[slot] = state;
+        consumers[slot] = consumer;
+    }
+
+    void put(long id, long sequence, long position, long state, int consumer) {
+        if (size * 2 >= ids.length) {
+            rehash(ids.length * 2);
+        }
+        size++;
+        insert(id, sequence, position, state, consumer);
+    }
+
+    /** Slot of the id, -1 if unknown. */
+    int find(long id) {
+        int mask = ids.length - 1;
+        int slot = home(id, mask);
+        while (ids[slot] != id) {
+            if (ids[slot] == 0) {
+                return -1;
+            }
+            slot = (slot + 1) & mask;
+        }
+        return slot;
+    }
+
+    void remove(int slot) {
+        int mask = ids.length - 1;
+        int hole = slot;
+        int next = (hole + 1) & mask;
+        while (ids[next] != 0) {
+            int home = home(ids[next], mask);
+            // may move back only if its home is not between the hole and itself
+            if (((next - home) & mask) >= ((next - hole) & mask)) {
+                copy(next, hole);
+                hole = next;
+            }
+            next = (next + 1) & mask;
+        }
+        ids[hole] = 0;
+        size--;
+        if (size == 0 && ids.length > 4096) {
+            rehash(INITIAL);
+        }
+    }
+
+    private void insert(long id, long sequence, long position, long state, int consumer) {
+        int mask = ids.length - 1;
+        int slot = home(id, mask);
+        while (ids[slot] != 0) {
+            slot = (slot + 1) & mask;
+        }
+        ids[slot] = id;
+        sequences[slot] = sequence;
+        positions[slot] = position;
+        states[slot] = state;
+        consumers[slot] = consumer;
+    }
+
+    private void copy(int from, int to) {
+        ids[to] = ids[from];
+        sequences[to] = sequences[from];
+        positions[to] = positions[from];
+        states[to] = states[from];
+        consumers[to] = consumers[from];
+    }
+
+    private void rehash(int capacity) {
+        long[] oldIds = ids;
+        long[] oldSequences = sequences;
+        long[] oldPositions = positions;
+        long[] oldStates = states;
+        int[] oldConsumers = consumers;
+        ids = new long[capacity];
+        sequences = new long[capacity];
+        positions = new long[capacity];
+        states = new long[capacity];
+        consumers = new int[capacity];
+        for (int i = 0; i < oldIds.length; i++) {
+            if (oldIds[i] != 0) {
+                insert(oldIds[i], oldSequences[i], oldPositions[i], oldStates[i], oldConsumers[i]);
+            }
+        }
+    }
+
+    /** Ids rise one by one, so their low bits spread them perfectly. */
+    private static int home(long id, int mask) {
+        return (int) id & mask;
+    }
+}

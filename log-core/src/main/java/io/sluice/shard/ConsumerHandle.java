@@ -1,0 +1,138 @@
+package io.sluice.shard;
+
+import io.sluice.queue.DeliveryBatch;
+import io.sluice.queue.DeliverySink;
+import io.sluice.queue.QueueConsumer;
+import io.sluice.queue.QueueRef.ConsumerSpec;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A consumer's end of a queue: gathers settlements on its event loop and hands them over in one message per flush. */
+final class ConsumerHandle implements QueueConsumer {
+    static final int ACK = 0;
+    static final int RELEASE = 1;
+    static final int FAILED = 2;
+    static final int REJECT = 3;
+
+    private static final int FIRST_CAPACITY = 16;
+
+    private final ShardLoop loop;
+    private final DeliveryQueue queue;
+    private final ConsumerSpec spec;
+    private final DeliverySink sink;
+
+    // event loop
+    private long[] settlements = new long[FIRST_CAPACITY];
+    private int count;
+    private int credit;
+
+    // shard
+    int slot = -1;
+
+    @Nullable
+    DeliveryBatch open;
+
+    final List<Runnable> draining = new ArrayList<>(0);
+
+    /** Settlements and credit of one flush: each settlement is delivery id times four plus the kind. */
+    static final class Flush {
+        final ConsumerHandle consumer;
+        final long[] settlements;
+        final int count;
+        final int credit;
+
+        Flush(ConsumerHandle consumer, long[] settlements, int count, int credit) {
+            this.consumer = consumer;
+            this.settlements = settlements;
+            this.count = count;
+            this.credit = credit;
+        }
+    }
+
+    ConsumerHandle(ShardLoop loop, DeliveryQueue queue, ConsumerSpec spec, DeliverySink sink) {
+        this.loop = loop;
+        this.queue = queue;
+        this.spec = spec;
+        this.sink = sink;
+    }
+
+    DeliveryQueue queue() {
+        return queue;
+    }
+
+    ConsumerSpec spec() {
+        return spec;
+    }
+
+    DeliverySink sink() {
+        return sink;
+    }
+
+    @Override
+    public void credit(int n) {
+        if (n > 0) {
+            credit = n > Integer.MAX_VALUE - credit ? Integer.MAX_VALUE : credit + n;
+        }
+    }
+
+    @Override
+    public void ack(long deliveryId) {
+        settle(deliveryId, ACK);
+    }
+
+    @Override
+    public void release(long deliveryId, boolean failed) {
+        settle(deliveryId, failed ? FAILED : RELEASE);
+    }
+
+    @Override
+    public void reject(long deliveryId) {
+        settle(deliveryId, REJECT);
+    }
+
+    @Override
+    public void flush() {
+        if (count > 0 || credit > 0) {
+            Flush flush = new Flush(this, settlements, count, credit);
+            if (count > 0) {
+                settlements = new long[Math.max(FIRST_CAPACITY, Math.min(1024, count))];
+                count = 0;
+            }
+            credit = 0;
+            loop.put(flush);
+        }
+    }
+
+    @Override
+    public void barrier(Runnable applied) {
+        flush();
+        loop.put((Runnable) () -> queue.barrier(applied));
+    }
+
+    @Override
+    public void stop() {
+        flush();
+        loop.put((Runnable) () -> queue.stop(this));
+    }
+
+    @Override
+    public void drain(Runnable drained) {
+        flush();
+        loop.put((Runnable) () -> queue.drain(this, drained));
+    }
+
+    @Override
+    public void cancel() {
+        flush();
+        loop.put((Runnable) () -> queue.cancel(this));
+    }
+
+    private void settle(long deliveryId, int kind) {
+        if (count == settlements.length) {
+            settlements = Arrays.copyOf(settlements, count * 2);
+        }
+        settlements[count++] = deliveryId << 2 | kind;
+    }
+}

@@ -1,0 +1,23 @@
+package io.sluice.shard;
+
+/**
+ * Bounds of the core shard.
+ *
+ * @param inboxCapacity batches waiting in the inbox above which more are refused
+ * @param unfinishedBytes encoded bytes of publishes not yet confirmed above which the shard counts as congested
+ * @param memoryLogBytes bytes of transient messages kept in memory; above it they go to disk without a sync
+ * @param batchBytes size at which an open record batch is sealed, bytes
+ * @param checkpointBytes bytes appended to home partitions or to the journal after which queue indexes are written down
+ */
+public record CoreSettings(
+        int inboxCapacity, long unfinishedBytes, long memoryLogBytes, int batchBytes, long checkpointBytes) {
+    /** 8,192 batches; an eighth of the heap each for unfinished publishes and transient messages; 128 KiB; 64 MiB. */
+    public static final CoreSettings DEFAULT = new CoreSettings(
+            8192, Runtime.getRuntime().maxMemory() / 8, Runtime.getRuntime().maxMemory() / 8, 128 << 10, 64L << 20);
+
+    public CoreSettings {
+        if (inboxCapacity < 2 || unfinishedBytes < 1 || memoryLogBytes < 0 || batchBytes < 1 || checkpointBytes < 1) {
+            throw new IllegalArgumentException("bounds of the core shard must be positive");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+package io.sluice.shard;
+
+import io.netty.buffer.ByteBuf;
+import io.sluice.access.Caller;
+import io.sluice.engine.LogEngine;
+import io.sluice.engine.LogEngine.DiskState;
+import io.sluice.engine.ShardLease;
+import io.sluice.io.Clock;
+import io.sluice.log.Durability;
+import io.sluice.log.LogException;
+import io.sluice.log.LogException.Reason;
+import io.sluice.log.LogPartition;
+import io.sluice.log.PartitionId;
+import io.sluice.queue.state.RecoveredState;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The core shard: one thread that writes home partitions, streams and the queue journal, and runs all queues. A turn takes up
+ * the inbox, ends the pass, feeds and dispatches queues, journals, and only then posts one task per event loop: nobody learns
+ * of a delivery that the journal does not know.
+ */
+final class CoreShard implements ShardProxy, ShardLoop.Handler {
+    private static final Logger LOG = LoggerFactory.getLogger(CoreShard.class);
+    private static final long PAUSE_NANOS = 100_000;
+
+    private final ShardLease lease;
+    private final CoreSettings settings;
+    private final ShardLoop loop;
+    private final LoopTasks out = new LoopTasks();
+    private final DeliveryQueues queues;
+    private final PublishPipeline pipeline;
+    private final AtomicLong unfinishedBytes = new AtomicLong();
+    private final ConcurrentLinkedQueue<Waiter> waiters = new ConcurrentLinkedQueue<>();
+    private volatile boolean diskFull;
+    private volatile boolean closed;
+
+    private record Produce(
+            PartitionId partition, ByteBuf batches, Durability durability, ProduceCompletion completion) {}
+
+    private record Waiter(Executor executor, Runnable ready) {}
+
+    CoreShard(
+            LogEngine engine,
+            ShardLease lease,
+            LogPartition[] home,
+            LogPartition state,
+            RecoveredState recovered,
+            Clock clock,
+            CoreSettings settings) {
+        this.lease = lease;
+        this.settings = settings;
+        loop = new ShardLoop("sluice-core", settings.inboxCapacity(), this);
+        MemoryLog memory = new MemoryLog();
+        queues = new DeliveryQueues(clock, out, memory, home, state, recovered, settings.checkpointBytes());
+        pipeline = new PublishPipeline(
+                lease,
+                home,
+                state,
+                memory,
+                settings,
+                queues,
+                out,
+                loop::signal,
+                () -> diskFull,
+                bytes -> unfinishedBytes.addAndGet(-bytes));
+        queues.connect(loop, pipeline, this);
+        diskFull = engine.diskState() == DiskState.FULL;
+        engine.onDiskState(this::diskChanged);
+    }
+
+    DeliveryQueues queues() {
+        return queues;
+    }
+
+    /**
+     * Writes the recovered state down before anything new is stored, so that no journal entry about an offset that the log
+     * lost can ever meet a new message with this offset; then starts the thread.
+     */
+    void start() {
+        queues.checkpoint();
+        pipeline.drain(CoreShard::pause);
+        loop.start();
+    }
+
+    void close() {
+        closed = true;
+        loop.stop();
+    }
+
+    @Override
+    public boolean submit(PublishBatch batch) {
+        long size = batch.sizeInBytes();
+        unfinishedBytes.addAndGet(size);
+        if (closed || !loop.offer(batch)) {
+            unfinishedBytes.addAndGet(-size);
+            if (!closed) {
+                return false;
+            }
+            batch.releaseBuffer();
+            batch.completion().executor().execute(() -> batch.completion().completed(batch, stopping()));
+        }
+        return true;
+    }
+
+    @Override
+    public boolean produce(
+            Caller caller,
+            PartitionId partition,
+            ByteBuf batches,
+            Durability durability,
+            ProduceCompletion completion) {
+        if (closed) {
+            batches.release();
+            completion.executor().execute(() -> completion.completed(null, stopping()));
+            return true;
+        }
+        return loop.offer(new Produce(partition, batches, durability, completion));
+    }
+
+    @Override
+    public boolean isCongested() {
+        return unfinishedBytes.get() >= settings.unfinishedBytes() || loop.waiting() >= loop.capacity() / 2;
+    }
+
+    @Override
+    public void onReady(Executor executor, Runnable ready) {
+        waiters.add(new Waiter(executor, ready));
+        loop.signal();
+    }
+
+    @Override
+    public boolean inShard() {
+        return loop.inLoop();
+    }
+
+    @Override
+    public void execute(Runnable command) {
+        loop.put(command);
+    }
+
+    @Override
+    public void handle(Object message) {
+        if (message instanceof PublishBatch batch) {
+            pipeline.publish(batch);
+        } else if (message instanceof ConsumerHandle.Flush flush) {
+            flush.consumer.queue().apply(flush);
+        } else if (message instanceof Produce produce) {
+            pipeline.produce(produce.partition(), produce.batches(), produce.durability(), produce.completion());
+        } else if (message instanceof Runnable command) {
+            try {
+                command.run();
+            } catch (RuntimeException e) {
+                LOG.error("Work given to the shard failed", e);
+            }
+        } else {
+            throw new IllegalStateException("unknown message " + message.getClass());
+        }
+    }
+
+    @Override
+    public boolean endTurn() {
+        pipeline.endTurn();
+        boolean more = queues.endTurn();
+        out.post();
+        if (!waiters.isEmpty() && !isCongested()) {
+            tellWaiters();
+        }
+        return more;
+    }
+
+    @Override
+    public void failed(Throwable error) {
+        LOG.error("The core shard met a broken invariant", error);
+        pipeline.failAll(new LogException(Reason.FENCED, "the shard stopped after an internal error: " + error));
+        out.post();
+    }
+
+    @Override
+    public void stopped() {
+        pipeline.drain(CoreShard::pause);
+        queues.endTurn();
+        if (pipeline.failure() == null) {
+            queues.checkpoint();
+            pipeline.drain(CoreShard::pause);
+        }
+        pipeline.failAll(stopping());
+        out.post();
+        queues.stop();
+        tellWaiters();
+        lease.release();
+    }
+
+    private void tellWaiters() {
+        Waiter waiter;
+        while ((waiter = waiters.poll()) != null) {
+            try {
+                waiter.executor().execute(waiter.ready());
+            } catch (RejectedExecutionException e) {
+                LOG.debug("A connection went before the shard was ready for it", e);
+            }
+        }
+    }
+
+    private void diskChanged(DiskState now) {
+        boolean full = now == DiskState.FULL;
+        if (full != diskFull) {
+            LOG.warn(full ? "Disk above its limit: publishing is refused" : "Disk has space again: publishing goes on");
+        }
+        diskFull = full;
+        loop.signal();
+    }
+
+    private static LogException stopping() {
+        return new LogException(Reason.CLOSED, "the broker is stopping");
+    }
+
+    private static void pause() {
+        LockSupport.parkNanos(PAUSE_NANOS);
+    }
+}

@@ -1,0 +1,382 @@
+package io.sluice.shard;
+
+import io.sluice.log.LogPartition;
+import io.sluice.log.record.BatchView;
+import io.sluice.queue.DeliveryBatch;
+import io.sluice.queue.DeliveryEffects;
+import io.sluice.queue.DeliveryMachine;
+import io.sluice.queue.QueuePolicy;
+import io.sluice.queue.QueueSpec;
+import io.sluice.queue.Reference;
+import io.sluice.queue.state.QueueDelta;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A queue on its shard: drives the {@link DeliveryMachine} and turns effects into deliveries, journal entries and dead letters.
+ * Dispatch waits while the next record is being loaded from disk, so a cold backlog keeps its order. Shard thread.
+ */
+final class DeliveryQueue implements DeliveryEffects {
+    private static final Logger LOG = LoggerFactory.getLogger(DeliveryQueue.class);
+    /** Deliveries of one queue in one turn; the rest follows in the next, after other queues. */
+    private static final int PER_TURN = 2048;
+
+    private static final long RETRY_NANOS = 1_000_000_000L;
+
+    private final QueueHandle handle;
+    private final DeliveryQueues queues;
+    private final DeliveryMachine machine;
+    private final @Nullable QueueDelta delta;
+    private @Nullable ConsumerHandle[] consumers = new ConsumerHandle[2];
+    private final ArrayList<ConsumerHandle> drains = new ArrayList<>(0);
+
+    private @Nullable BatchView view;
+    private int viewPartition = -1;
+    private boolean viewIsLoaded;
+    private boolean loading;
+    private long retryAt;
+    private boolean closed;
+    boolean dirty;
+    boolean unjournaled;
+
+    DeliveryQueue(QueueHandle handle, DeliveryQueues queues) {
+        this.handle = handle;
+        this.queues = queues;
+        QueuePolicy policy = handle.spec().policy();
+        machine = new DeliveryMachine(policy.deadLetterExchange() != null, policy.deliveryLimit());
+        delta = handle.spec().durable() ? new QueueDelta() : null;
+    }
+
+    QueueHandle handle() {
+        return handle;
+    }
+
+    QueueSpec spec() {
+        return handle.spec();
+    }
+
+    DeliveryMachine machine() {
+        return machine;
+    }
+
+    /** What changed since it was last journaled; null for a queue that does not outlive a restart. */
+    @Nullable
+    QueueDelta delta() {
+        return delta;
+    }
+
+    boolean isClosed() {
+        return closed;
+    }
+
+    /** A message was committed. Answers false if the queue is gone. */
+    boolean enqueue(long position, long state) {
+        if (closed) {
+            return false;
+        }
+        machine.enqueue(position, state);
+        queues.markDirty(this);
+        return true;
+    }
+
+    void attach(ConsumerHandle consumer) {
+        if (closed) {
+            queues.out()
+                    .of(consumer.sink().executor())
+                    .then(() -> consumer.sink().closed("queue deleted"));
+            return;
+        }
+        int slot = machine.attach(
+                consumer.spec().autoSettle(),
+                consumer.spec().exclusive(),
+                consumer.spec().initialCredit());
+        if (slot < 0) {
+            queues.out()
+                    .of(consumer.sink().executor())
+                    .then(() -> consumer.sink().closed("queue '" + spec().name() + "' is in exclusive use"));
+            return;
+        }
+        if (slot >= consumers.length) {
+            consumers = Arrays.copyOf(consumers, Math.max(slot + 1, consumers.length * 2));
+        }
+        consumer.slot = slot;
+        consumers[slot] = consumer;
+        queues.markDirty(this);
+    }
+
+    void apply(ConsumerHandle.Flush flush) {
+        int slot = flush.consumer.slot;
+        if (slot < 0 || closed) {
+            return;
+        }
+        long[] settlements = flush.settlements;
+        for (int i = 0; i < flush.count; i++) {
+            long id = settlements[i] >>> 2;
+            switch ((int) settlements[i] & 3) {
+                case ConsumerHandle.ACK -> machine.ack(slot, id, this);
+                case ConsumerHandle.RELEASE -> machine.release(slot, id, false, this);
+                case ConsumerHandle.FAILED -> machine.release(slot, id, true, this);
+                default -> machine.reject(slot, id, this);
+            }
+        }
+        machine.credit(slot, flush.credit);
+        queues.markDirty(this);
+    }
+
+    void barrier(Runnable applied) {
+        queues.barrier(applied);
+    }
+
+    void stop(ConsumerHandle consumer) {
+        if (consumer.slot >= 0) {
+            machine.stop(consumer.slot);
+        }
+    }
+
+    /** Waits for publishes taken up before, so that a get after a publish finds its message. */
+    void drain(ConsumerHandle consumer, Runnable drained) {
+        queues.follow(() -> {
+            if (consumer.slot < 0) {
+                queues.out().of(consumer.sink().executor()).then(drained);
+                return;
+            }
+            consumer.draining.add(drained);
+            drains.add(consumer);
+            queues.markDirty(this);
+        });
+    }
+
+    void cancel(ConsumerHandle consumer) {
+        if (consumer.slot >= 0) {
+            machine.cancel(consumer.slot);
+            consumers[consumer.slot] = null;
+            consumer.slot = -1;
+            queues.markDirty(this);
+        }
+    }
+
+    void purge(CompletableFuture<Long> purged) {
+        queues.follow(() -> {
+            long count = closed ? 0 : machine.purge(this);
+            queues.markDirty(this);
+            queues.barrier(() -> purged.complete(count));
+        });
+    }
+
+    /** Removes everything; the owner journals the deletion. Answers the number of ready messages that went. */
+    long close() {
+        closed = true;
+        handle.close();
+        long ready = machine.ready();
+        for (ConsumerHandle consumer : consumers) {
+            if (consumer != null) {
+                consumer.slot = -1;
+                LoopTask task = queues.out().of(consumer.sink().executor());
+                consumer.draining.forEach(task::then);
+                task.then(() -> consumer.sink().closed("queue deleted"));
+            }
+        }
+        drains.clear();
+        machine.forEach((position, state) -> queues.forget(position));
+        handle.publish(0, 0, 0);
+        closeView();
+        return ready;
+    }
+
+    /** Frees what it holds in memory; its state stays as journaled. */
+    void release() {
+        closeView();
+    }
+
+    /**
+     * Delivers as far as messages, credit and the bound of a turn go.
+     *
+     * @return true if there is more to deliver at once
+     */
+    boolean dispatch() {
+        if (closed || loading) {
+            return false;
+        }
+        boolean more = false;
+        if (retryAt != 0) {
+            if (queues.nanoTime() - retryAt < 0) {
+                return false;
+            }
+            retryAt = 0;
+        }
+        int left = PER_TURN;
+        while (true) {
+            long position = machine.nextPosition();
+            if (position == Reference.NONE) {
+                break;
+            }
+            if (left-- == 0) {
+                more = true;
+                break;
+            }
+            if (!viewHolds(position) && !openView(position)) {
+                break;
+            }
+            machine.dispatch(this);
+        }
+        if (!more && !loading) {
+            endDrains();
+        }
+        if (view != null && (!viewIsLoaded || machine.ready() == 0)) {
+            closeView();
+        }
+        for (ConsumerHandle consumer : consumers) {
+            if (consumer != null) {
+                consumer.open = null;
+            }
+        }
+        handle.publish(machine.ready(), machine.unacked(), machine.consumers());
+        return more;
+    }
+
+    @Override
+    public void deliver(int consumer, long deliveryId, long position, long state, boolean settled) {
+        ConsumerHandle to = consumers[consumer];
+        BatchView from = view;
+        if (to == null || from == null) {
+            throw new IllegalStateException("delivery without consumer or record");
+        }
+        DeliveryBatch batch = to.open;
+        if (batch == null) {
+            batch = new DeliveryBatch();
+            to.open = batch;
+            queues.out().of(to.sink().executor()).deliver(to.sink(), batch);
+        }
+        batch.add(
+                deliveryId,
+                from,
+                Reference.offset(position),
+                Reference.deliveryCount(state),
+                Reference.redelivered(state));
+        if (delta != null && !settled && Reference.partition(position) != Reference.MEMORY_PARTITION) {
+            if (delta.delivered(position)) {
+                queues.markUnjournaled(this);
+            }
+        }
+    }
+
+    @Override
+    public void settled(long position) {
+        queues.forget(position);
+        if (delta != null && Reference.partition(position) != Reference.MEMORY_PARTITION) {
+            delta.settled(position);
+            queues.markUnjournaled(this);
+        }
+    }
+
+    @Override
+    public void failed(long position, int deliveryCount) {
+        if (delta != null && Reference.partition(position) != Reference.MEMORY_PARTITION) {
+            delta.failed(position, deliveryCount);
+            queues.markUnjournaled(this);
+        }
+    }
+
+    @Override
+    public void deadLetter(long deliveryId, long position, long state, String reason) {
+        // the machine must not be called from within a command
+        queues.later(() -> queues.withBatch(position, source -> {
+            if (source == null) {
+                LOG.warn("A dead letter of queue '{}' has no record any more: dropped", spec().name());
+                machine.deadLettered(deliveryId, this);
+            } else {
+                queues.deadLetter(
+                        this, source, Reference.offset(position), reason, Reference.deliveryCount(state), deliveryId);
+            }
+        }));
+    }
+
+    /** The copy of a dying message is stored. */
+    void deadLettered(long deliveryId) {
+        if (!closed) {
+            machine.deadLettered(deliveryId, this);
+            queues.markDirty(this);
+        }
+    }
+
+    private void endDrains() {
+        for (int i = 0; i < drains.size(); i++) {
+            ConsumerHandle consumer = drains.get(i);
+            LoopTask task = queues.out().of(consumer.sink().executor());
+            if (consumer.slot >= 0) {
+                machine.stop(consumer.slot);
+            }
+            consumer.draining.forEach(task::then);
+            consumer.draining.clear();
+        }
+        drains.clear();
+    }
+
+    private boolean viewHolds(long position) {
+        BatchView held = view;
+        long offset = Reference.offset(position);
+        return held != null
+                && viewPartition == Reference.partition(position)
+                && offset >= held.baseOffset()
+                && offset <= held.lastOffset();
+    }
+
+    /** Makes {@link #view} hold the record; false if it must be loaded first. */
+    private boolean openView(long position) {
+        closeView();
+        viewPartition = Reference.partition(position);
+        view = queues.cachedBatch(position);
+        if (view != null) {
+            return true;
+        }
+        LogPartition partition = queues.homePartition(viewPartition);
+        loading = true;
+        partition.loadBatch(Reference.offset(position), queues.executor()).whenComplete((loaded, error) -> {
+            loading = false;
+            loaded(position, loaded, error);
+        });
+        // an engine may answer at once
+        return viewHolds(position);
+    }
+
+    private void loaded(long position, @Nullable BatchView loaded, @Nullable Throwable error) {
+        if (closed) {
+            if (loaded != null) {
+                loaded.release();
+            }
+            return;
+        }
+        if (error != null) {
+            LOG.error("Queue '{}' cannot read its next message; trying again in 1 s", spec().name(), error);
+            retryAt = queues.nanoTime() + RETRY_NANOS;
+        } else if (loaded != null) {
+            closeView();
+            view = loaded;
+            viewPartition = Reference.partition(position);
+            viewIsLoaded = true;
+        } else {
+            LOG.warn(
+                    "Queue '{}': no record at offset {} of home partition {}: dropped",
+                    spec().name(),
+                    Reference.offset(position),
+                    Reference.partition(position));
+            if (machine.nextPosition() == position) {
+                machine.dropNext(this);
+            }
+        }
+        queues.markDirty(this);
+    }
+
+    private void closeView() {
+        BatchView held = view;
+        if (held != null) {
+            view = null;
+            viewIsLoaded = false;
+            held.release();
+        }
+    }
+}

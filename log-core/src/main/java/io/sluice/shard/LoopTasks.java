@@ -1,0 +1,30 @@
+package io.sluice.shard;
+
+import java.util.ArrayList;
+import java.util.concurrent.Executor;
+
+/** The outgoing tasks of the current pass, one per executor. Shard thread. */
+final class LoopTasks {
+    private final ArrayList<LoopTask> open = new ArrayList<>();
+
+    /** The open task of this executor. There are few loops, so a scan finds it fastest. */
+    LoopTask of(Executor executor) {
+        for (int i = 0; i < open.size(); i++) {
+            LoopTask task = open.get(i);
+            if (task.executor() == executor) {
+                return task;
+            }
+        }
+        LoopTask task = new LoopTask(executor);
+        open.add(task);
+        return task;
+    }
+
+    /** Posts all tasks. */
+    void post() {
+        for (int i = 0; i < open.size(); i++) {
+            open.get(i).post();
+        }
+        open.clear();
+    }
+}

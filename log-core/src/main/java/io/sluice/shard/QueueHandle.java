@@ -1,0 +1,77 @@
+package io.sluice.shard;
+
+import io.sluice.access.Caller;
+import io.sluice.queue.DeliverySink;
+import io.sluice.queue.QueueConsumer;
+import io.sluice.queue.QueueId;
+import io.sluice.queue.QueueRef;
+import io.sluice.queue.QueueSpec;
+import io.sluice.queue.QueueStats;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+
+/** A queue as other threads see it. */
+final class QueueHandle implements QueueRef {
+    private final QueueSpec spec;
+    private final ShardLoop loop;
+    private final DeliveryQueue queue;
+    private volatile boolean open = true;
+    private volatile QueueStats stats = new QueueStats(0, 0, 0);
+
+    QueueHandle(QueueSpec spec, ShardLoop loop, DeliveryQueues queues) {
+        this.spec = spec;
+        this.loop = loop;
+        this.queue = new DeliveryQueue(this, queues);
+    }
+
+    DeliveryQueue queue() {
+        return queue;
+    }
+
+    /** Shard thread. */
+    void publish(long ready, long unacked, int consumers) {
+        QueueStats before = stats;
+        if (before.ready() != ready || before.unacked() != unacked || before.consumers() != consumers) {
+            stats = new QueueStats(ready, unacked, consumers);
+        }
+    }
+
+    /** Shard thread. */
+    void close() {
+        open = false;
+    }
+
+    @Override
+    public QueueId id() {
+        return spec.id();
+    }
+
+    @Override
+    public QueueSpec spec() {
+        return spec;
+    }
+
+    @Override
+    public boolean isOpen() {
+        return open;
+    }
+
+    @Override
+    public QueueStats stats() {
+        return stats;
+    }
+
+    @Override
+    public QueueConsumer attach(Caller caller, ConsumerSpec consumer, DeliverySink sink) {
+        ConsumerHandle handle = new ConsumerHandle(loop, queue, consumer, sink);
+        loop.put((Runnable) () -> queue.attach(handle));
+        return handle;
+    }
+
+    @Override
+    public CompletionStage<Long> purge(Caller caller) {
+        CompletableFuture<Long> purged = new CompletableFuture<>();
+        loop.put((Runnable) () -> queue.purge(purged));
+        return purged;
+    }
+}

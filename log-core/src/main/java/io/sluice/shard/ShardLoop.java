@@ -1,0 +1,171 @@
+package io.sluice.shard;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import org.jctools.queues.MpscUnboundedArrayQueue;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One thread and its inbox. Work arrives in one order for all kinds: publishes, which are refused above the bound, and
+ * control work, which is always taken (its senders are bounded by what they own: consumers, declarations). The thread parks
+ * when there is nothing to do; a sender pays for an unpark only while it sleeps.
+ */
+final class ShardLoop {
+    private static final Logger LOG = LoggerFactory.getLogger(ShardLoop.class);
+    private static final int MESSAGES_PER_TURN = 1024;
+    private static final long LONGEST_PARK_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    /** What the loop runs; all methods on its thread. */
+    interface Handler {
+        void handle(Object message);
+
+        /**
+         * Ends a turn.
+         *
+         * @return true if there is more to do without new messages
+         */
+        boolean endTurn();
+
+        /** Something was thrown out of {@link #handle} or {@link #endTurn}: state may be broken. */
+        void failed(Throwable error);
+
+        /** The last call, after the inbox was drained. */
+        void stopped();
+    }
+
+    private final MpscUnboundedArrayQueue<Object> inbox = new MpscUnboundedArrayQueue<>(1024);
+    private final int capacity;
+    private final Handler handler;
+    private final Thread thread;
+    private final AtomicLong refusals = new AtomicLong();
+    private final AtomicBoolean signalled = new AtomicBoolean();
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private volatile boolean sleeping;
+    private volatile boolean stopping;
+
+    ShardLoop(String name, int capacity, Handler handler) {
+        this.capacity = capacity;
+        this.handler = handler;
+        thread = new Thread(this::run, name);
+        thread.setDaemon(true);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    boolean inLoop() {
+        return Thread.currentThread() == thread;
+    }
+
+    /** Takes the message unless the inbox is full; a refusal is counted. */
+    boolean offer(Object message) {
+        if (inbox.size() >= capacity) {
+            refusals.incrementAndGet();
+            return false;
+        }
+        put(message);
+        return true;
+    }
+
+    /** Takes the message whatever the bound says. */
+    void put(Object message) {
+        inbox.offer(message);
+        wake();
+    }
+
+    /** Makes the loop turn once more. Any thread. */
+    void signal() {
+        signalled.set(true);
+        wake();
+    }
+
+    /** Messages waiting, approximately. */
+    int waiting() {
+        return inbox.size();
+    }
+
+    int capacity() {
+        return capacity;
+    }
+
+    /** Messages refused since the start. */
+    long refusals() {
+        return refusals.get();
+    }
+
+    boolean isStopping() {
+        return stopping;
+    }
+
+    /** Handles what is in the inbox and ends. Waits for it unless called by the loop itself. */
+    void stop() {
+        stopping = true;
+        signal();
+        if (!inLoop()) {
+            boolean interrupted = false;
+            while (true) {
+                try {
+                    ended.await();
+                    break;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private void wake() {
+        if (sleeping) {
+            LockSupport.unpark(thread);
+        }
+    }
+
+    private void run() {
+        try {
+            boolean more = true;
+            while (more || !stopping || !inbox.isEmpty()) {
+                more = turn();
+                if (!more && !signalled.getAndSet(false) && !stopping) {
+                    park();
+                }
+            }
+            handler.stopped();
+        } catch (RuntimeException | Error e) {
+            LOG.error("Shard {} ended by an unexpected error", thread.getName(), e);
+        } finally {
+            ended.countDown();
+        }
+    }
+
+    private boolean turn() {
+        try {
+            int handled = 0;
+            Object message = null;
+            while (handled < MESSAGES_PER_TURN && (message = inbox.poll()) != null) {
+                handler.handle(message);
+                handled++;
+            }
+            return handler.endTurn() || message != null;
+        } catch (RuntimeException | Error e) {
+            handler.failed(e);
+            return false;
+        }
+    }
+
+    private void park() {
+        sleeping = true;
+        // a sender that did not see the flag has its message visible here
+        if (inbox.isEmpty() && !signalled.get() && !stopping) {
+            LockSupport.parkNanos(this, LONGEST_PARK_NANOS);
+        }
+        sleeping = false;
+    }
+}
