@@ -148,7 +148,7 @@ final class BindingChanges {
     }
 
     /** Streams have no keys: a binding of one is the same binding whatever key it was asked for with. */
-    private static Binding normal(Binding binding) {
+    static Binding normal(Binding binding) {
         return binding.source().kind() == Binding.Kind.STREAM
                 ? new Binding(binding.source(), binding.destination(), "", Map.of(), binding.origin())
                 : binding;

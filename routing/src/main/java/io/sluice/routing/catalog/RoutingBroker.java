@@ -9,18 +9,27 @@ import io.sluice.log.StreamId;
 import io.sluice.queue.Queues;
 import io.sluice.routing.Broker;
 import io.sluice.routing.VirtualHost;
+import io.sluice.routing.catalog.HostTable.StreamEntry;
 import io.sluice.routing.replay.InternalStreams;
+import io.sluice.routing.republish.BridgeSpec;
+import io.sluice.routing.republish.Bridges;
+import io.sluice.routing.republish.DeadLetters;
 import io.sluice.routing.retained.LogRetainedMessages;
 import io.sluice.shard.ShardProxy;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** The broker that gateways are given: the catalog over one engine, its shard and its queues. Thread-safe. */
 public final class RoutingBroker implements Broker, AutoCloseable {
+    /** Stream setting: records of Kafka producers are routed by stream name and record key. */
+    private static final String KEY_SUFFIX = "mqtt.key.suffix";
+
     private final LogEngine engine;
     private final ShardProxy shard;
     private final Queues queues;
@@ -29,12 +38,16 @@ public final class RoutingBroker implements Broker, AutoCloseable {
     private final Map<String, VirtualHost> hosts = new ConcurrentHashMap<>();
     private final List<LogRetainedMessages> retained = new ArrayList<>();
 
+    // Shard thread only.
+    private final Map<String, HostTable> bridged = new HashMap<>();
+    private @Nullable Bridges bridges;
+
     private RoutingBroker(LogEngine engine, ShardProxy shard, Queues queues, Clock clock) {
         this.engine = engine;
         this.shard = shard;
         this.queues = queues;
         this.clock = clock;
-        this.catalog = new Catalog(engine, shard, queues, clock, table -> {});
+        this.catalog = new Catalog(engine, shard, queues, clock, this::published);
     }
 
     /**
@@ -51,6 +64,7 @@ public final class RoutingBroker implements Broker, AutoCloseable {
 
     private void start() {
         create(InternalStreams.CATALOG);
+        create(InternalStreams.BRIDGES);
         CatalogReplay replay = new CatalogReplay(engine, queues);
         replay.run();
         catalog.restore(replay.hosts(), replay.ids());
@@ -60,6 +74,47 @@ public final class RoutingBroker implements Broker, AutoCloseable {
             retained.add(messages);
             hosts.put(vhost, new CatalogVirtualHost(catalog, vhost, messages));
         }
+        queues.republisher(new DeadLetters(engine, shard, clock, catalog::table));
+        Bridges started = new Bridges(engine, shard, clock, catalog::table);
+        onShard(() -> {
+            bridges = started;
+            for (String vhost : hosts.keySet()) {
+                HostTable table = catalog.table(vhost);
+                if (table != null) {
+                    published(table);
+                }
+            }
+            started.forgetUnknown();
+        });
+    }
+
+    /** Bridges follow the tables. Shard thread. */
+    @SuppressWarnings("ReferenceEquality") // an unchanged part of a table is the same object
+    private void published(HostTable table) {
+        HostTable before = bridged.put(table.vhost, table);
+        if (bridges == null || before != null && before.bridges == table.bridges && before.streams == table.streams) {
+            return;
+        }
+        List<BridgeSpec> specs = new ArrayList<>();
+        table.bridges.forEach((id, bound) -> {
+            StreamEntry stream = table.streams.get(id.source().name());
+            if (stream != null) {
+                specs.add(new BridgeSpec(
+                        table.vhost,
+                        bound.bridge(),
+                        stream.info().id(),
+                        id.source().name(),
+                        stream.info().partitions(),
+                        id.destination().name(),
+                        Boolean.parseBoolean(stream.configs().get(KEY_SUFFIX)),
+                        bound.startOffsets()));
+            }
+        });
+        bridges.update(table.vhost, specs);
+    }
+
+    private void onShard(Runnable task) {
+        CompletableFuture.runAsync(task, shard).join();
     }
 
     @Override
@@ -96,6 +151,12 @@ public final class RoutingBroker implements Broker, AutoCloseable {
     @Override
     public void close() {
         catalog.close().toCompletableFuture().join();
+        onShard(() -> {
+            if (bridges != null) {
+                bridges.close();
+                bridges = null;
+            }
+        });
         retained.forEach(LogRetainedMessages::close);
     }
 

@@ -1,0 +1,85 @@
+package io.sluice.routing.republish;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.netty.buffer.ByteBuf;
+import io.sluice.message.MessageHeaders;
+import io.sluice.message.RecordFields;
+import io.sluice.message.RecordView;
+import java.util.Arrays;
+
+/** Writes a copy of a canonical record under a new address: key, value and all other headers stay as they are. */
+final class RecordCopy {
+    private static final byte[] DEATH_PREFIX = "sl.death.".getBytes(UTF_8);
+
+    private RecordCopy() {}
+
+    /** Writes key and value. */
+    static void fields(ByteBuf out, RecordView record) {
+        nullable(out, record, record.keyStart(), record.keyLength());
+        nullable(out, record, record.valueStart(), record.valueLength());
+    }
+
+    /**
+     * Writes the record's headers but those that name its old address, its routing record and, if asked, its deaths.
+     *
+     * @return headers written
+     */
+    static int headers(ByteBuf out, RecordView record, boolean withDeaths) {
+        int written = 0;
+        record.rewindHeaders();
+        while (record.nextHeader()) {
+            if (record.headerNameIs(MessageHeaders.ROUTING)
+                    || record.headerNameIs(MessageHeaders.EXCHANGE)
+                    || record.headerNameIs(MessageHeaders.ROUTING_KEY)
+                    || !withDeaths && isDeath(record)) {
+                continue;
+            }
+            RecordFields.writeVarint(out, record.headerNameLength());
+            out.writeBytes(record.buffer(), record.headerNameStart(), record.headerNameLength());
+            nullable(out, record, record.headerValueStart(), record.headerValueLength());
+            written++;
+        }
+        return written;
+    }
+
+    /**
+     * Writes the new address: the exchange unless it is the default one, the routing key unless the record key says it.
+     *
+     * @return headers written
+     */
+    static int address(ByteBuf out, RecordView record, String exchange, String routingKey) {
+        int written = 0;
+        if (!exchange.isEmpty()) {
+            RecordFields.writeHeader(out, MessageHeaders.EXCHANGE, exchange.getBytes(UTF_8));
+            written++;
+        }
+        byte[] key = routingKey.getBytes(UTF_8);
+        boolean mqtt = record.findHeader(MessageHeaders.TOPIC) || record.findHeader(MessageHeaders.QOS);
+        if (mqtt || !Arrays.equals(key, record.keyBytes())) {
+            RecordFields.writeHeader(out, MessageHeaders.ROUTING_KEY, key);
+            written++;
+        }
+        return written;
+    }
+
+    private static boolean isDeath(RecordView record) {
+        if (record.headerNameLength() < DEATH_PREFIX.length) {
+            return false;
+        }
+        ByteBuf in = record.buffer();
+        for (int i = 0; i < DEATH_PREFIX.length; i++) {
+            if (in.getByte(record.headerNameStart() + i) != DEATH_PREFIX[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static void nullable(ByteBuf out, RecordView record, int start, int length) {
+        RecordFields.writeVarint(out, length);
+        if (length > 0) {
+            out.writeBytes(record.buffer(), start, length);
+        }
+    }
+}
