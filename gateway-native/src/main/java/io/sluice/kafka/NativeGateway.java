@@ -1,0 +1,81 @@
+package io.sluice.kafka;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
+import io.sluice.access.Authenticator;
+import io.sluice.kafka.admin.ClusterHandler;
+import io.sluice.kafka.admin.ConfigsHandler;
+import io.sluice.kafka.admin.TopicsHandler;
+import io.sluice.kafka.connection.Apis;
+import io.sluice.kafka.connection.NativePipeline;
+import io.sluice.kafka.convert.Topics;
+import io.sluice.kafka.fetch.FetchHandler;
+import io.sluice.kafka.fetch.OffsetsHandler;
+import io.sluice.kafka.produce.ProduceHandler;
+import io.sluice.kafka.produce.ProducerIds;
+import io.sluice.routing.Broker;
+import java.util.Map;
+import org.apache.kafka.common.protocol.ApiKeys;
+
+/** The native door: the Apache Kafka wire protocol over streams. SASL and transactions are not offered. */
+public final class NativeGateway implements AutoCloseable {
+    private final Apis apis = new Apis();
+    private final NativePipeline pipeline;
+
+    public NativeGateway(Broker broker, Authenticator authenticator, NativeSettings settings) {
+        Topics topics = new Topics(broker);
+        ClusterHandler cluster = new ClusterHandler(
+                broker,
+                topics,
+                apis,
+                settings.advertised(),
+                settings.autoCreateTopics(),
+                settings.defaultPartitions());
+        TopicsHandler admin = new TopicsHandler(topics, settings.defaultPartitions());
+        ConfigsHandler configs = new ConfigsHandler(
+                topics,
+                Map.of(
+                        "auto.create.topics.enable", Boolean.toString(settings.autoCreateTopics()),
+                        "num.partitions", Integer.toString(settings.defaultPartitions()),
+                        "default.replication.factor", "1",
+                        "socket.request.max.bytes", Integer.toString(settings.maxRequestBytes())));
+        OffsetsHandler offsets = new OffsetsHandler(topics);
+        apis.add(ApiKeys.API_VERSIONS, cluster::apiVersions);
+        apis.add(ApiKeys.METADATA, cluster::metadata);
+        apis.add(ApiKeys.DESCRIBE_CLUSTER, cluster::describeCluster);
+        apis.add(
+                ApiKeys.PRODUCE,
+                new ProduceHandler(broker.shard(), topics, settings.durabilityAll(), settings.durabilityFew()));
+        apis.add(ApiKeys.INIT_PRODUCER_ID, new ProducerIds(broker.clock()));
+        apis.add(
+                ApiKeys.FETCH,
+                new FetchHandler(
+                        topics,
+                        broker.engine().readerPool(),
+                        settings.maxFetchBytes(),
+                        settings.maxFetchSessions()));
+        apis.add(ApiKeys.LIST_OFFSETS, offsets::listOffsets);
+        apis.add(ApiKeys.OFFSET_FOR_LEADER_EPOCH, offsets::offsetForLeaderEpoch);
+        apis.add(ApiKeys.CREATE_TOPICS, admin::createTopics);
+        apis.add(ApiKeys.DELETE_TOPICS, admin::deleteTopics);
+        apis.add(ApiKeys.CREATE_PARTITIONS, admin::createPartitions);
+        apis.add(ApiKeys.DESCRIBE_CONFIGS, configs::describeConfigs);
+        apis.add(ApiKeys.INCREMENTAL_ALTER_CONFIGS, configs::incrementalAlterConfigs);
+        this.pipeline = new NativePipeline(apis, authenticator, settings.maxRequestBytes(), settings.maxInFlight());
+    }
+
+    public String name() {
+        return "native";
+    }
+
+    /** Sets up accepted channels. */
+    public ChannelInitializer<? extends Channel> initializer() {
+        return pipeline;
+    }
+
+    /** Called before listeners open. */
+    public void start() {}
+
+    @Override
+    public void close() {}
+}

@@ -1,0 +1,158 @@
+package io.sluice.kafka.produce;
+
+import io.netty.buffer.ByteBuf;
+import io.sluice.access.Caller;
+import io.sluice.access.Operation;
+import io.sluice.kafka.connection.ApiHandler;
+import io.sluice.kafka.connection.Request;
+import io.sluice.kafka.convert.KafkaErrors;
+import io.sluice.kafka.convert.Topics;
+import io.sluice.log.Durability;
+import io.sluice.log.LogException;
+import io.sluice.log.StreamInfo;
+import io.sluice.shard.ShardProxy;
+import org.apache.kafka.common.message.ProduceRequestData;
+import org.apache.kafka.common.message.ProduceResponseData;
+import org.apache.kafka.common.message.ProduceResponseData.PartitionProduceResponse;
+import org.apache.kafka.common.message.ProduceResponseData.TopicProduceResponse;
+import org.apache.kafka.common.protocol.Errors;
+import org.apache.kafka.common.requests.ProduceRequest;
+import org.apache.kafka.common.requests.ProduceResponse;
+
+/**
+ * Produce (KIP-98 batches only). Batches are checked on the event loop and handed to the shard as slices of the frame; the
+ * answer is due when every partition of the request has answered. A congested shard refuses: then the batches wait in the
+ * connection, in order, and the connection is not read.
+ */
+public final class ProduceHandler implements ApiHandler {
+    private final ShardProxy shard;
+    private final Topics topics;
+    private final Durability durabilityAll;
+    private final Durability durabilityFew;
+
+    public ProduceHandler(ShardProxy shard, Topics topics, Durability durabilityAll, Durability durabilityFew) {
+        this.shard = shard;
+        this.topics = topics;
+        this.durabilityAll = durabilityAll;
+        this.durabilityFew = durabilityFew;
+    }
+
+    @Override
+    public void handle(Request request) {
+        ProduceRequestData data = request.body(ProduceRequest.class).data();
+        short acks = data.acks();
+        Errors refusal = Errors.NONE;
+        if (acks < -1 || acks > 1) {
+            refusal = Errors.INVALID_REQUIRED_ACKS;
+        } else if (data.transactionalId() != null) {
+            refusal = Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+        }
+        ProduceResponseData response = new ProduceResponseData();
+        int partitions = 0;
+        for (var topic : data.topicData()) {
+            partitions += topic.partitionData().size();
+        }
+        PendingProduce pending = new PendingProduce(request, acks, response, partitions);
+        int records = 0;
+        for (var topic : data.topicData()) {
+            TopicProduceResponse answers =
+                    new TopicProduceResponse().setName(topic.name()).setTopicId(topic.topicId());
+            response.responses().mustAdd(answers);
+            String name =
+                    request.version() >= 13 ? topics.name(request.caller(), topic.topicId()) : topic.name();
+            for (var partition : topic.partitionData()) {
+                PartitionProduceResponse answer =
+                        new PartitionProduceResponse().setIndex(partition.index()).setBaseOffset(-1);
+                answers.partitionResponses().add(answer);
+                if (partition.records() == null) {
+                    pending.refuse(answer, Errors.INVALID_RECORD, "no records");
+                } else if (refusal != Errors.NONE) {
+                    records++;
+                    pending.refuse(answer, refusal, refusal.message());
+                } else if (name == null) {
+                    records++;
+                    pending.refuse(answer, Errors.UNKNOWN_TOPIC_ID, "no topic has this id");
+                } else {
+                    append(request, pending, answer, name, records++);
+                }
+            }
+        }
+        pending.handedOver();
+    }
+
+    private void append(
+            Request request, PendingProduce pending, PartitionProduceResponse answer, String name, int recordSet) {
+        Caller caller = request.caller();
+        Topics.Lookup lookup = topics.partition(caller, Operation.WRITE, name, answer.index());
+        StreamInfo stream = lookup.stream();
+        var partition = lookup.partition();
+        if (stream == null || partition == null) {
+            pending.refuse(answer, lookup.error(), lookup.error().message());
+            return;
+        }
+        ByteBuf batches = request.frame().retainedRecords(recordSet);
+        try {
+            ProducedBatches.check(batches, stream.config());
+        } catch (LogException e) {
+            batches.release();
+            pending.refuse(answer, KafkaErrors.of(e), KafkaErrors.message(e));
+            return;
+        }
+        Durability level = stream.config().durability();
+        if (level == null) {
+            level = pending.acks() == -1 ? durabilityAll : durabilityFew;
+        }
+        request.state()
+                .get(ProduceQueue.class, () -> new ProduceQueue(shard, request))
+                .offer(new ProduceQueue.Append(caller, partition.id(), batches, level, pending.part(answer, partition)));
+    }
+
+    /** The answer of a whole request, filled in as its partitions answer. Confined to the loop. */
+    static final class PendingProduce {
+        private final Request request;
+        private final short acks;
+        private final ProduceResponseData response;
+        private int open;
+        private String failure = "";
+
+        PendingProduce(Request request, short acks, ProduceResponseData response, int partitions) {
+            this.request = request;
+            this.acks = acks;
+            this.response = response;
+            this.open = partitions + 1;
+        }
+
+        short acks() {
+            return acks;
+        }
+
+        PartitionAppend part(PartitionProduceResponse answer, io.sluice.log.LogPartition partition) {
+            return new PartitionAppend(this, request.loop(), answer, partition);
+        }
+
+        void refuse(PartitionProduceResponse answer, Errors error, String message) {
+            answer.setErrorCode(error.code()).setErrorMessage(message).setLogStartOffset(-1).setLogAppendTimeMs(-1);
+            if (failure.isEmpty()) {
+                failure = error + ": " + message;
+            }
+            answered();
+        }
+
+        void handedOver() {
+            answered();
+        }
+
+        void answered() {
+            if (--open > 0) {
+                return;
+            }
+            if (acks != 0) {
+                request.respond(new ProduceResponse(response));
+            } else if (failure.isEmpty()) {
+                request.respondNothing();
+            } else {
+                request.closeConnection("produce with acks=0 failed, " + failure);
+            }
+        }
+    }
+}
