@@ -25,12 +25,7 @@ public final class NativeGateway implements AutoCloseable {
     public NativeGateway(Broker broker, Authenticator authenticator, NativeSettings settings) {
         Topics topics = new Topics(broker);
         ClusterHandler cluster = new ClusterHandler(
-                broker,
-                topics,
-                apis,
-                settings.advertised(),
-                settings.autoCreateTopics(),
-                settings.defaultPartitions());
+                broker, topics, apis, settings.advertised(), settings.autoCreateTopics(), settings.defaultPartitions());
         TopicsHandler admin = new TopicsHandler(topics, settings.defaultPartitions());
         ConfigsHandler configs = new ConfigsHandler(
                 topics,
@@ -50,10 +45,7 @@ public final class NativeGateway implements AutoCloseable {
         apis.add(
                 ApiKeys.FETCH,
                 new FetchHandler(
-                        topics,
-                        broker.engine().readerPool(),
-                        settings.maxFetchBytes(),
-                        settings.maxFetchSessions()));
+                        topics, broker.engine().readerPool(), settings.maxFetchBytes(), settings.maxFetchSessions()));
         apis.add(ApiKeys.LIST_OFFSETS, offsets::listOffsets);
         apis.add(ApiKeys.OFFSET_FOR_LEADER_EPOCH, offsets::offsetForLeaderEpoch);
         apis.add(ApiKeys.CREATE_TOPICS, admin::createTopics);

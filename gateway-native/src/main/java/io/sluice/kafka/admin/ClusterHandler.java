@@ -97,7 +97,8 @@ public final class ClusterHandler {
             return;
         }
         apis.entries().forEach((key, entry) -> {
-            // librdkafka takes a minimum above 2 for a broker without Produce; Kafka announces 0 for its sake (KIP-896).
+            // librdkafka takes a minimum above 2 for a broker without Produce; Kafka announces 0 for its sake
+            // (KIP-896).
             short min = key == ApiKeys.PRODUCE ? 0 : entry.minVersion();
             response.apiKeys()
                     .add(new ApiVersion().setApiKey(key.id).setMinVersion(min).setMaxVersion(entry.maxVersion()));

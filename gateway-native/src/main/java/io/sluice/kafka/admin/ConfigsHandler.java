@@ -62,8 +62,8 @@ public final class ConfigsHandler {
                 .setResourceName(resource.resourceName());
         ConfigResource.Type type = ConfigResource.Type.forId(resource.resourceType());
         if (type == ConfigResource.Type.BROKER) {
-            brokerConfigs.forEach((name, value) -> add(
-                    result, resource, name, value, true, ConfigSource.STATIC_BROKER_CONFIG.id()));
+            brokerConfigs.forEach(
+                    (name, value) -> add(result, resource, name, value, true, ConfigSource.STATIC_BROKER_CONFIG.id()));
             return result;
         }
         if (type != ConfigResource.Type.TOPIC) {
@@ -81,12 +81,7 @@ public final class ConfigsHandler {
         Map<String, String> explicit = topics.host(caller).streamConfigs(name);
         TopicConfigs.describe(stream.config())
                 .forEach((key, value) -> add(
-                        result,
-                        resource,
-                        key,
-                        value,
-                        TopicConfigs.isFixed(key),
-                        TopicsHandler.source(explicit, key)));
+                        result, resource, key, value, TopicConfigs.isFixed(key), TopicsHandler.source(explicit, key)));
         return result;
     }
 
@@ -136,8 +131,7 @@ public final class ConfigsHandler {
         }
         StreamInfo stream = topics.stream(caller, name);
         if (stream == null) {
-            return refused(
-                    result, Errors.UNKNOWN_TOPIC_OR_PARTITION, Errors.UNKNOWN_TOPIC_OR_PARTITION.message());
+            return refused(result, Errors.UNKNOWN_TOPIC_OR_PARTITION, Errors.UNKNOWN_TOPIC_OR_PARTITION.message());
         }
         Map<String, String> configs = new HashMap<>(topics.host(caller).streamConfigs(name));
         StreamConfig config;
@@ -156,7 +150,8 @@ public final class ConfigsHandler {
                 .alterStream(caller, name, config, configs)
                 .handle((altered, error) -> error == null
                         ? result
-                        : result.setErrorCode(KafkaErrors.of(error).code()).setErrorMessage(KafkaErrors.message(error)));
+                        : result.setErrorCode(KafkaErrors.of(error).code())
+                                .setErrorMessage(KafkaErrors.message(error)));
     }
 
     private static void apply(Map<String, String> configs, String name, OpType operation, String value) {

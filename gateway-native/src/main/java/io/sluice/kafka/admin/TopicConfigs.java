@@ -90,16 +90,14 @@ final class TopicConfigs {
     }
 
     static byte type(String name) {
-        DescribeConfigsResponse.ConfigType type =
-                switch (name) {
-                    case RETENTION_MS, RETENTION_BYTES, SEGMENT_MS -> DescribeConfigsResponse.ConfigType.LONG;
-                    case SEGMENT_BYTES, MAX_MESSAGE_BYTES, "min.insync.replicas" ->
-                        DescribeConfigsResponse.ConfigType.INT;
-                    case CLEANUP_POLICY -> DescribeConfigsResponse.ConfigType.LIST;
-                    case "unclean.leader.election.enable", "remote.storage.enable" ->
-                        DescribeConfigsResponse.ConfigType.BOOLEAN;
-                    default -> DescribeConfigsResponse.ConfigType.STRING;
-                };
+        DescribeConfigsResponse.ConfigType type = switch (name) {
+            case RETENTION_MS, RETENTION_BYTES, SEGMENT_MS -> DescribeConfigsResponse.ConfigType.LONG;
+            case SEGMENT_BYTES, MAX_MESSAGE_BYTES, "min.insync.replicas" -> DescribeConfigsResponse.ConfigType.INT;
+            case CLEANUP_POLICY -> DescribeConfigsResponse.ConfigType.LIST;
+            case "unclean.leader.election.enable", "remote.storage.enable" ->
+                DescribeConfigsResponse.ConfigType.BOOLEAN;
+            default -> DescribeConfigsResponse.ConfigType.STRING;
+        };
         return type.id();
     }
 
@@ -109,8 +107,7 @@ final class TopicConfigs {
         values.put(RETENTION_BYTES, Long.toString(config.retentionBytes()));
         values.put(SEGMENT_BYTES, Long.toString(config.segmentBytes()));
         values.put(SEGMENT_MS, Long.toString(config.segmentMillis()));
-        values.put(
-                CLEANUP_POLICY, config.compact() ? (config.delete() ? "compact,delete" : "compact") : "delete");
+        values.put(CLEANUP_POLICY, config.compact() ? (config.delete() ? "compact,delete" : "compact") : "delete");
         values.put(MAX_MESSAGE_BYTES, Integer.toString(config.maxBatchBytes()));
         values.put(TIMESTAMP_TYPE, config.logAppendTime() ? "LogAppendTime" : "CreateTime");
         return values;

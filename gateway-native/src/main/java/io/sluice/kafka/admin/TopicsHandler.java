@@ -55,8 +55,8 @@ public final class TopicsHandler {
             boolean twice = data.topics().findAll(topic.name()).size() > 1;
             results.add(
                     twice
-                            ? CompletableFuture.completedFuture(refusal(
-                                    topic.name(), Errors.INVALID_REQUEST, "topic is named more than once"))
+                            ? CompletableFuture.completedFuture(
+                                    refusal(topic.name(), Errors.INVALID_REQUEST, "topic is named more than once"))
                             : create(request.caller(), topic, data.validateOnly()));
         }
         whenAll(results, done -> {
@@ -128,10 +128,7 @@ public final class TopicsHandler {
     }
 
     static byte source(Map<String, String> explicit, String key) {
-        return (explicit.containsKey(key)
-                        ? ConfigSource.TOPIC_CONFIG
-                        : ConfigSource.DEFAULT_CONFIG)
-                .id();
+        return (explicit.containsKey(key) ? ConfigSource.TOPIC_CONFIG : ConfigSource.DEFAULT_CONFIG).id();
     }
 
     /** DeleteTopics, by name or id. */
@@ -168,7 +165,8 @@ public final class TopicsHandler {
                 .deleteStream(caller, name)
                 .handle((deleted, error) -> error == null
                         ? result
-                        : result.setErrorCode(KafkaErrors.of(error).code()).setErrorMessage(KafkaErrors.message(error)));
+                        : result.setErrorCode(KafkaErrors.of(error).code())
+                                .setErrorMessage(KafkaErrors.message(error)));
     }
 
     private Errors may(Caller caller, String name) {
@@ -207,9 +205,8 @@ public final class TopicsHandler {
                             + (stream.partitions() + 1) + ".." + MAX_PARTITIONS));
         }
         if (topic.assignments() != null) {
-            return CompletableFuture.completedFuture(
-                    result.setErrorCode(Errors.INVALID_REPLICA_ASSIGNMENT.code())
-                            .setErrorMessage("there is one node: no manual assignment"));
+            return CompletableFuture.completedFuture(result.setErrorCode(Errors.INVALID_REPLICA_ASSIGNMENT.code())
+                    .setErrorMessage("there is one node: no manual assignment"));
         }
         if (validateOnly) {
             return CompletableFuture.completedFuture(result);
@@ -218,7 +215,8 @@ public final class TopicsHandler {
                 .addPartitions(caller, name, topic.count())
                 .handle((grown, error) -> error == null
                         ? result
-                        : result.setErrorCode(KafkaErrors.of(error).code()).setErrorMessage(KafkaErrors.message(error)));
+                        : result.setErrorCode(KafkaErrors.of(error).code())
+                                .setErrorMessage(KafkaErrors.message(error)));
     }
 
     private static CreatableTopicResult refusal(

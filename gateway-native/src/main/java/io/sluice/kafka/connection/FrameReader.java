@@ -122,8 +122,8 @@ public final class FrameReader implements Readable {
 
     private void check(int length) {
         if (length < 0 || length > frame.readableBytes()) {
-            throw new MalformedRequestException("field of " + length + " bytes in a frame with "
-                    + frame.readableBytes() + " bytes left");
+            throw new MalformedRequestException(
+                    "field of " + length + " bytes in a frame with " + frame.readableBytes() + " bytes left");
         }
     }
 }

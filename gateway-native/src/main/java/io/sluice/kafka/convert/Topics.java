@@ -34,7 +34,8 @@ public final class Topics {
     }
 
     /** A partition, or why there is none. */
-    public record Lookup(@Nullable StreamInfo stream, @Nullable LogPartition partition, Errors error) {
+    public record Lookup(
+            @Nullable StreamInfo stream, @Nullable LogPartition partition, Errors error) {
         private static Lookup refused(Errors error) {
             return new Lookup(null, null, error);
         }
@@ -64,8 +65,7 @@ public final class Topics {
     public List<String> names(Caller caller) {
         List<String> names = new ArrayList<>();
         for (String name : host(caller).table().streamNames()) {
-            if (isTopicName(name)
-                    && (may(caller, Operation.READ, name) || may(caller, Operation.WRITE, name))) {
+            if (isTopicName(name) && (may(caller, Operation.READ, name) || may(caller, Operation.WRITE, name))) {
                 names.add(name);
             }
         }

@@ -95,9 +95,7 @@ public final class OffsetsHandler {
             if (error != null) {
                 answer.setErrorCode(KafkaErrors.of(error).code());
             } else if (found != null && found.offset() < partition.highWatermark()) {
-                answer.setOffset(found.offset())
-                        .setTimestamp(found.timestamp())
-                        .setLeaderEpoch(found.leaderEpoch());
+                answer.setOffset(found.offset()).setTimestamp(found.timestamp()).setLeaderEpoch(found.leaderEpoch());
             }
             return answer;
         });
@@ -111,8 +109,10 @@ public final class OffsetsHandler {
             OffsetForLeaderTopicResult answers = new OffsetForLeaderTopicResult().setTopic(topic.topic());
             response.topics().mustAdd(answers);
             for (var asked : topic.partitions()) {
-                EpochEndOffset answer =
-                        new EpochEndOffset().setPartition(asked.partition()).setEndOffset(-1).setLeaderEpoch(-1);
+                EpochEndOffset answer = new EpochEndOffset()
+                        .setPartition(asked.partition())
+                        .setEndOffset(-1)
+                        .setLeaderEpoch(-1);
                 answers.partitions().add(answer);
                 Topics.Lookup lookup =
                         topics.partition(request.caller(), Operation.READ, topic.topic(), asked.partition());

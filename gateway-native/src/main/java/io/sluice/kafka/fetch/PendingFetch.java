@@ -58,7 +58,9 @@ final class PendingFetch implements AdvanceListener, Runnable {
         final FetchSession.Entry entry;
         final Topics.Lookup lookup;
         Errors error;
-        @Nullable LogSlice slice;
+
+        @Nullable
+        LogSlice slice;
 
         Part(FetchSession.Entry entry, Topics.Lookup lookup) {
             this.entry = entry;
@@ -183,7 +185,9 @@ final class PendingFetch implements AdvanceListener, Runnable {
         boolean same = end.leaderEpoch() == epoch && end.endOffset() >= part.entry.fetchOffset;
         return same
                 ? null
-                : new FetchResponseData.EpochEndOffset().setEpoch(end.leaderEpoch()).setEndOffset(end.endOffset());
+                : new FetchResponseData.EpochEndOffset()
+                        .setEpoch(end.leaderEpoch())
+                        .setEndOffset(end.endOffset());
     }
 
     private void finish() {

@@ -10,6 +10,7 @@ import io.sluice.kafka.convert.Topics;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
 import io.sluice.log.StreamInfo;
+import io.sluice.log.record.BatchValidator;
 import io.sluice.shard.ShardProxy;
 import org.apache.kafka.common.message.ProduceRequestData;
 import org.apache.kafka.common.message.ProduceResponseData;
@@ -58,11 +59,11 @@ public final class ProduceHandler implements ApiHandler {
             TopicProduceResponse answers =
                     new TopicProduceResponse().setName(topic.name()).setTopicId(topic.topicId());
             response.responses().mustAdd(answers);
-            String name =
-                    request.version() >= 13 ? topics.name(request.caller(), topic.topicId()) : topic.name();
+            String name = request.version() >= 13 ? topics.name(request.caller(), topic.topicId()) : topic.name();
             for (var partition : topic.partitionData()) {
-                PartitionProduceResponse answer =
-                        new PartitionProduceResponse().setIndex(partition.index()).setBaseOffset(-1);
+                PartitionProduceResponse answer = new PartitionProduceResponse()
+                        .setIndex(partition.index())
+                        .setBaseOffset(-1);
                 answers.partitionResponses().add(answer);
                 if (partition.records() == null) {
                     pending.refuse(answer, Errors.INVALID_RECORD, "no records");
@@ -92,7 +93,7 @@ public final class ProduceHandler implements ApiHandler {
         }
         ByteBuf batches = request.frame().retainedRecords(recordSet);
         try {
-            ProducedBatches.check(batches, stream.config());
+            check(batches, stream.config().maxBatchBytes());
         } catch (LogException e) {
             batches.release();
             pending.refuse(answer, KafkaErrors.of(e), KafkaErrors.message(e));
@@ -104,7 +105,20 @@ public final class ProduceHandler implements ApiHandler {
         }
         request.state()
                 .get(ProduceQueue.class, () -> new ProduceQueue(shard, request))
-                .offer(new ProduceQueue.Append(caller, partition.id(), batches, level, pending.part(answer, partition)));
+                .offer(new ProduceQueue.Append(
+                        caller, partition.id(), batches, level, pending.part(answer, partition)));
+    }
+
+    /** As Kafka: a producer sends exactly one batch per partition, and no transaction is open here. */
+    private static void check(ByteBuf batches, int maxBatchBytes) {
+        BatchValidator.Summary summary = BatchValidator.validate(batches, maxBatchBytes);
+        if (summary.batches() != 1) {
+            throw new LogException(
+                    LogException.Reason.CORRUPT_BATCH, "a partition must be sent one batch, not " + summary.batches());
+        }
+        if (summary.transactional()) {
+            throw new LogException(LogException.Reason.UNSUPPORTED_FORMAT, "transactions are not available");
+        }
     }
 
     /** The answer of a whole request, filled in as its partitions answer. Confined to the loop. */
@@ -131,7 +145,10 @@ public final class ProduceHandler implements ApiHandler {
         }
 
         void refuse(PartitionProduceResponse answer, Errors error, String message) {
-            answer.setErrorCode(error.code()).setErrorMessage(message).setLogStartOffset(-1).setLogAppendTimeMs(-1);
+            answer.setErrorCode(error.code())
+                    .setErrorMessage(message)
+                    .setLogStartOffset(-1)
+                    .setLogAppendTimeMs(-1);
             if (failure.isEmpty()) {
                 failure = error + ": " + message;
             }
