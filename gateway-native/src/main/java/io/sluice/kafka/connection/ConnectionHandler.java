@@ -98,6 +98,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
                 .whenCompleteAsync(this::authenticated, handlerContext.executor());
     }
 
+    @SuppressWarnings("NullableOptional") // null beside an error, as whenComplete hands it over
     private void authenticated(@Nullable Optional<Caller> result, @Nullable Throwable error) {
         if (closed) {
             return;
