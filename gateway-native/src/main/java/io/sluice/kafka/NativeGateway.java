@@ -11,6 +11,9 @@ import io.sluice.kafka.connection.NativePipeline;
 import io.sluice.kafka.convert.Topics;
 import io.sluice.kafka.fetch.FetchHandler;
 import io.sluice.kafka.fetch.OffsetsHandler;
+import io.sluice.kafka.group.GroupHandler;
+import io.sluice.kafka.group.GroupService;
+import io.sluice.kafka.group.KafkaGroupService;
 import io.sluice.kafka.produce.ProduceHandler;
 import io.sluice.kafka.produce.ProducerIds;
 import io.sluice.routing.Broker;
@@ -21,6 +24,7 @@ import org.apache.kafka.common.protocol.ApiKeys;
 public final class NativeGateway implements AutoCloseable {
     private final Apis apis = new Apis();
     private final NativePipeline pipeline;
+    private final GroupService groups;
 
     public NativeGateway(Broker broker, Authenticator authenticator, NativeSettings settings) {
         Topics topics = new Topics(broker);
@@ -53,6 +57,9 @@ public final class NativeGateway implements AutoCloseable {
         apis.add(ApiKeys.CREATE_PARTITIONS, admin::createPartitions);
         apis.add(ApiKeys.DESCRIBE_CONFIGS, configs::describeConfigs);
         apis.add(ApiKeys.INCREMENTAL_ALTER_CONFIGS, configs::incrementalAlterConfigs);
+        this.groups = new KafkaGroupService(
+                broker.engine(), settings.rebalanceDelayMillis(), settings.offsetsRetentionMillis());
+        new GroupHandler(groups, topics, broker.engine().nodeId(), cluster::host, cluster::port).register(apis);
         this.pipeline = new NativePipeline(apis, authenticator, settings.maxRequestBytes(), settings.maxInFlight());
     }
 
@@ -65,9 +72,14 @@ public final class NativeGateway implements AutoCloseable {
         return pipeline;
     }
 
-    /** Called before listeners open. */
-    public void start() {}
+    /** Loads consumer groups; called before listeners open. Blocks until the offsets stream is there. */
+    public void start() {
+        groups.start();
+    }
 
+    /** Stops the group coordinator; called after listeners closed and before the engine does. */
     @Override
-    public void close() {}
+    public void close() {
+        groups.close();
+    }
 }
