@@ -6,7 +6,6 @@ import io.sluice.engine.LogEngine;
 import io.sluice.io.Clock;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
-import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
 import io.sluice.log.StreamConfig;
 import io.sluice.log.StreamId;
@@ -19,16 +18,20 @@ import io.sluice.queue.QueueSpec;
 import io.sluice.queue.QueueStats;
 import io.sluice.queue.Queues;
 import io.sluice.queue.Republisher;
+import io.sluice.queue.TargetSet;
 import io.sluice.shard.PublishBatch;
 import io.sluice.shard.ShardProxy;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -39,7 +42,27 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
     final List<PublishBatch> appended = new ArrayList<>();
     final AtomicReference<LogException> refuseNext = new AtomicReference<>();
     final Map<QueueId, QueueRef> open = new ConcurrentHashMap<>();
-    final Map<StreamId, StreamInfo> streams = new ConcurrentHashMap<>();
+    final Map<StreamId, StreamInfo> streams;
+    private final Disk disk;
+
+    /** What outlives a broker: streams, and the messages that queues were given. */
+    static final class Disk {
+        final Map<StreamId, StreamInfo> streams = new ConcurrentHashMap<>();
+        final Map<PartitionId, FakeLog> logs = new ConcurrentHashMap<>();
+        final Map<Long, List<ByteBuf>> queued = new ConcurrentHashMap<>();
+        /** Messages that may still be stored until the power goes. */
+        volatile int untilCrash = Integer.MAX_VALUE;
+    }
+
+    FakeCore() {
+        this(new Disk());
+    }
+
+    FakeCore(Disk disk) {
+        this.disk = disk;
+        this.streams = disk.streams;
+    }
+
     final Clock clock = new Clock() {
         @Override
         public long epochMillis() {
@@ -52,6 +75,7 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
         }
     };
     private final ExecutorService thread = Executors.newSingleThreadExecutor();
+    volatile Republisher republisher;
     private volatile Thread shardThread;
 
     RoutingBroker broker() {
@@ -79,7 +103,7 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
             }
             case "stream" -> streams.get(args[0]);
             case "streams" -> streams.values();
-            case "partition" -> partition((PartitionId) args[0]);
+            case "partition" -> log((PartitionId) args[0]).partition();
             case "onDiskState" -> null;
             default -> throw new UnsupportedOperationException(method.getName());
         };
@@ -87,19 +111,15 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
                 Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {LogEngine.class}, handler);
     }
 
-    private static LogPartition partition(PartitionId id) {
-        InvocationHandler handler = (proxy, method, args) -> switch (method.getName()) {
-            case "logStartOffset", "highWatermark", "logEndOffset", "lastStableOffset" -> 0L;
-            case "addAdvanceListener", "removeAdvanceListener" -> null;
-            case "id" -> id;
-            default -> throw new UnsupportedOperationException(method.getName());
-        };
-        return (LogPartition)
-                Proxy.newProxyInstance(FakeCore.class.getClassLoader(), new Class<?>[] {LogPartition.class}, handler);
+    FakeLog log(PartitionId id) {
+        return disk.logs.computeIfAbsent(id, FakeLog::new);
     }
 
     @Override
     public void execute(Runnable task) {
+        if (thread.isShutdown()) {
+            return;
+        }
         thread.execute(() -> {
             shardThread = Thread.currentThread();
             task.run();
@@ -111,11 +131,43 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
         execute(() -> {
             LogException refusal = refuseNext.getAndSet(null);
             if (refusal == null) {
+                if (disk.untilCrash-- <= 0) {
+                    return; // nothing of it was stored, nobody is told
+                }
                 appended.add(batch);
+                store(batch);
+                if (disk.untilCrash <= 0) {
+                    return; // stored, but nobody is told
+                }
             }
             batch.completion().executor().execute(() -> batch.completion().completed(batch, refusal));
         });
         return true;
+    }
+
+    private void store(PublishBatch batch) {
+        Set<FakeLog> grown = new LinkedHashSet<>();
+        for (int i = 0; i < batch.size(); i++) {
+            TargetSet targets = batch.targets(i);
+            for (int q = 0; q < targets.queueCount(); q++) {
+                disk.queued
+                        .computeIfAbsent(targets.queue(q).id().value(), id -> new CopyOnWriteArrayList<>())
+                        .add(FakeLog.copy(batch, i));
+            }
+            for (int t = 0; t < targets.streamCount(); t++) {
+                FakeLog log = log(targets.stream(t).partition(batch.orderHash(i)));
+                log.append(batch, i);
+                grown.add(log);
+            }
+        }
+        batch.releaseBuffer();
+        grown.forEach(FakeLog::advance);
+    }
+
+    /** The broker's process is gone: nothing of it runs again. */
+    void kill() {
+        thread.shutdownNow();
+        disk.logs.values().forEach(FakeLog::dropListeners);
     }
 
     @Override
@@ -157,7 +209,9 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
     }
 
     @Override
-    public void republisher(Republisher republisher) {}
+    public void republisher(Republisher target) {
+        republisher = target;
+    }
 
     @Override
     public void close() {
