@@ -199,7 +199,9 @@ final class PublishPipeline {
     void failAll(LogException error) {
         if (failure == null) {
             failure = error;
-            LOG.error("The shard stores nothing any more until a restart: {}", error.getMessage());
+            if (error.reason() != Reason.CLOSED) {
+                LOG.error("The shard stores nothing any more until a restart: {}", error.getMessage());
+            }
         }
         while (!inFlight.isEmpty()) {
             Pass pass = inFlight.removeFirst();

@@ -1,0 +1,484 @@
+package io.sluice.shard;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.netty.buffer.PooledByteBufAllocator;
+import io.sluice.access.Caller;
+import io.sluice.access.Principal;
+import io.sluice.engine.LogEngine.DiskState;
+import io.sluice.io.Clock;
+import io.sluice.log.Durability;
+import io.sluice.log.Isolation;
+import io.sluice.log.LogException;
+import io.sluice.log.PartitionId;
+import io.sluice.log.StreamConfig;
+import io.sluice.log.StreamId;
+import io.sluice.message.RecordFields;
+import io.sluice.message.RecordView;
+import io.sluice.queue.DeliveryBatch;
+import io.sluice.queue.DeliverySink;
+import io.sluice.queue.QueueConsumer;
+import io.sluice.queue.QueueId;
+import io.sluice.queue.QueuePolicy;
+import io.sluice.queue.QueueRef;
+import io.sluice.queue.QueueRef.ConsumerSpec;
+import io.sluice.queue.QueueSpec;
+import io.sluice.queue.StreamTarget;
+import io.sluice.queue.TargetSet;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** The core from publish to settlement, and over restarts. */
+class CoreTest {
+    private static final Caller CALLER = Caller.broker("/");
+    private static final QueuePolicy DEAD_LETTERS = new QueuePolicy("dlx", null, -1);
+    private static final Clock CLOCK = new Clock() {
+        @Override
+        public long epochMillis() {
+            return System.currentTimeMillis();
+        }
+
+        @Override
+        public long nanoTime() {
+            return System.nanoTime();
+        }
+    };
+
+    private final ExecutorService eventLoop = Executors.newSingleThreadExecutor();
+    private final List<Core> cores = new ArrayList<>();
+    private MemoryEngine engine = new MemoryEngine();
+    private Core core = start(CoreSettings.DEFAULT);
+
+    @AfterEach
+    void close() {
+        cores.forEach(Core::close);
+        eventLoop.shutdownNow();
+    }
+
+    @Test
+    void publishedIsConfirmedThenDeliveredInOrderAndGoneAfterAckAndRestart() throws Exception {
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        Sink sink = new Sink();
+        QueueConsumer consumer = attach(queue, sink, 100);
+        publish(queue, Durability.GROUP, "a", "b", "c").get(5, TimeUnit.SECONDS);
+        await().untilAsserted(() -> assertThat(sink.values()).containsExactly("a", "b", "c"));
+        assertThat(sink.got).noneMatch(Got::redelivered);
+        settle(() -> sink.got.forEach(g -> consumer.ack(g.id)), consumer);
+
+        restart();
+        QueueRef again = open(1, true, QueuePolicy.NONE);
+        assertThat(again.stats().ready()).isZero();
+        Sink late = new Sink();
+        attach(again, late, 100);
+        publish(again, Durability.GROUP, "d").get(5, TimeUnit.SECONDS);
+        await().untilAsserted(() -> assertThat(late.values()).containsExactly("d"));
+    }
+
+    @Test
+    void settledStaysSettledAfterACrashAndTheRestComesAgainWithItsFlags() throws Exception {
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        Sink sink = new Sink();
+        QueueConsumer consumer = attach(queue, sink, 3);
+        publish(queue, Durability.GROUP, "a", "b", "c", "d").get(5, TimeUnit.SECONDS);
+        await().untilAsserted(() -> assertThat(sink.values()).containsExactly("a", "b", "c"));
+        settle(
+                () -> {
+                    consumer.ack(sink.got.get(1).id);
+                    consumer.release(sink.got.get(2).id, true);
+                },
+                consumer);
+
+        crash();
+        QueueRef again = open(1, true, QueuePolicy.NONE);
+        Sink late = new Sink();
+        attach(again, late, 100);
+        await().untilAsserted(() -> assertThat(late.values()).containsExactly("a", "c", "d"));
+        assertThat(late.got.stream().map(Got::redelivered)).containsExactly(true, true, false);
+        assertThat(late.got.stream().map(Got::count)).containsExactly(0, 1, 0);
+    }
+
+    @Test
+    void aCheckpointAndTheJournalBehindItGiveTheSameAsTheJournalAlone() throws Exception {
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        publish(queue, Durability.GROUP, "a", "b", "c").get(5, TimeUnit.SECONDS);
+        restart();
+        queue = open(1, true, QueuePolicy.NONE);
+        Sink sink = new Sink();
+        QueueConsumer consumer = attach(queue, sink, 2);
+        publish(queue, Durability.OS, "d").get(5, TimeUnit.SECONDS);
+        await().untilAsserted(() -> assertThat(sink.values()).containsExactly("a", "b"));
+        settle(() -> consumer.ack(sink.got.get(0).id), consumer);
+
+        crash();
+        Sink late = new Sink();
+        attach(open(1, true, QueuePolicy.NONE), late, 100);
+        await().untilAsserted(() -> assertThat(late.values()).containsExactly("b", "c", "d"));
+        assertThat(late.got.stream().map(Got::redelivered)).containsExactly(true, false, false);
+    }
+
+    @Test
+    void deletedQueuesAndTransientOnesDoNotComeBack() throws Exception {
+        QueueRef durable = open(1, true, QueuePolicy.NONE);
+        QueueRef passing = open(2, false, QueuePolicy.NONE);
+        publish(durable, Durability.GROUP, "a", "b").get(5, TimeUnit.SECONDS);
+        publish(passing, Durability.GROUP, "x").get(5, TimeUnit.SECONDS);
+        Sink sink = new Sink();
+        attach(durable, sink, 0);
+        long deleted =
+                core.queues().delete(new QueueId(1)).toCompletableFuture().get(5, TimeUnit.SECONDS);
+        assertThat(deleted).isEqualTo(2);
+        assertThat(durable.isOpen()).isFalse();
+        await().untilAsserted(() -> assertThat(sink.closed).hasSize(1));
+
+        crash();
+        assertThat(open(1, true, QueuePolicy.NONE).stats().ready()).isZero();
+        assertThat(open(2, false, QueuePolicy.NONE).stats().ready()).isZero();
+    }
+
+    @Test
+    void aReturnedMessageKeepsItsPlaceAndAnotherConsumersLeavingReturnsItsMessages() throws Exception {
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        Sink first = new Sink();
+        QueueConsumer leaving = attach(queue, first, 2);
+        publish(queue, Durability.MEMORY, "a", "b", "c").get(5, TimeUnit.SECONDS);
+        await().untilAsserted(() -> assertThat(first.values()).containsExactly("a", "b"));
+        eventLoop.submit(leaving::cancel).get();
+        Sink second = new Sink();
+        attach(queue, second, 100);
+        await().untilAsserted(() -> assertThat(second.values()).containsExactly("a", "b", "c"));
+        assertThat(second.got.stream().map(Got::redelivered)).containsExactly(true, true, false);
+    }
+
+    @Test
+    void aRejectedMessageIsRepublishedOnceAndSettledOnlyThen() throws Exception {
+        QueueRef queue = open(1, true, DEAD_LETTERS);
+        List<Runnable> settled = new CopyOnWriteArrayList<>();
+        List<String> dead = new CopyOnWriteArrayList<>();
+        core.queues().republisher((spec, source, offset, reason, count, done) -> {
+            RecordView view = new RecordView();
+            source.record(offset, view);
+            dead.add(reason + " " + view.valueSlice().toString(StandardCharsets.UTF_8));
+            settled.add(done);
+        });
+        Sink sink = new Sink();
+        QueueConsumer consumer = attach(queue, sink, 10);
+        publish(queue, Durability.GROUP, "a").get(5, TimeUnit.SECONDS);
+        await().untilAsserted(() -> assertThat(sink.values()).containsExactly("a"));
+        settle(() -> consumer.reject(sink.got.get(0).id), consumer);
+        assertThat(dead).containsExactly("rejected a");
+        assertThat(queue.stats().unacked()).isEqualTo(1);
+        settled.get(0).run();
+        await().untilAsserted(() -> assertThat(queue.stats().unacked()).isZero());
+        assertThat(dead).hasSize(1);
+    }
+
+    @Test
+    void aColdBacklogKeepsItsOrder() throws Exception {
+        engine.cached = false;
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        for (int i = 0; i < 20; i++) {
+            publish(queue, Durability.OS, "m" + 2 * i, "m" + (2 * i + 1)).get(5, TimeUnit.SECONDS);
+        }
+        Sink sink = new Sink();
+        attach(queue, sink, 1000);
+        await().untilAsserted(() -> assertThat(sink.got).hasSize(40));
+        for (int i = 0; i < 40; i++) {
+            assertThat(sink.got.get(i).value).isEqualTo("m" + i);
+        }
+    }
+
+    @Test
+    void nothingIsConfirmedOrDeliveredBeforeTheSync() throws Exception {
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        Sink sink = new Sink();
+        attach(queue, sink, 10);
+        engine.holdSync = true;
+        CompletableFuture<LogException> first = publish(queue, Durability.GROUP, "a");
+        CompletableFuture<LogException> second = publish(queue, Durability.OS, "b");
+        barrierOfShard();
+        assertThat(first).isNotDone();
+        assertThat(second).isNotDone();
+        assertThat(sink.got).isEmpty();
+        engine.releaseSync();
+        first.get(5, TimeUnit.SECONDS);
+        second.get(5, TimeUnit.SECONDS);
+        await().untilAsserted(() -> assertThat(sink.values()).containsExactly("a", "b"));
+    }
+
+    @Test
+    void aDrainFindsWhatWasPublishedBeforeAndThenTakesTheCreditBack() throws Exception {
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        Sink sink = new Sink();
+        List<String> log = new CopyOnWriteArrayList<>();
+        publish(queue, Durability.GROUP, "a");
+        QueueConsumer consumer = attach(queue, sink, 5);
+        eventLoop.submit(() -> consumer.drain(() -> log.add("drained after " + sink.values())));
+        await().untilAsserted(() -> assertThat(log).containsExactly("drained after [a]"));
+        publish(queue, Durability.GROUP, "b").get(5, TimeUnit.SECONDS);
+        barrierOfShard();
+        assertThat(sink.values()).containsExactly("a");
+        assertThat(queue.stats().ready()).isEqualTo(1);
+    }
+
+    @Test
+    void aFullDiskRefusesPublishesWhileAcksGoOn() throws Exception {
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        Sink sink = new Sink();
+        QueueConsumer consumer = attach(queue, sink, 10);
+        publish(queue, Durability.GROUP, "a").get(5, TimeUnit.SECONDS);
+        await().untilAsserted(() -> assertThat(sink.got).hasSize(1));
+        engine.disk(DiskState.FULL);
+        LogException refused = publish(queue, Durability.GROUP, "b").get(5, TimeUnit.SECONDS);
+        assertThat(refused.reason()).isEqualTo(LogException.Reason.DISK_FULL);
+        settle(() -> consumer.ack(sink.got.get(0).id), consumer);
+        assertThat(queue.stats()).matches(s -> s.ready() == 0 && s.unacked() == 0);
+        engine.disk(DiskState.OK);
+        assertThat(publish(queue, Durability.GROUP, "c").get(5, TimeUnit.SECONDS))
+                .isNull();
+    }
+
+    @Test
+    void aStreamGetsItsCopyWithoutTheRoutingHeader() throws Exception {
+        StreamId id = new StreamId(new UUID(1, 2));
+        engine.createStream(id, "s", 1, StreamConfig.DEFAULT);
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        TargetSet both = new TargetSet(List.of(queue), List.of(new StreamTarget(id, 1)));
+        publish(both, Durability.GROUP, "a").get(5, TimeUnit.SECONDS);
+        List<String> seen = new ArrayList<>();
+        BatchScan.scan(engine.partition(new PartitionId(id, 0)), 0, batch -> {
+            RecordView view = new RecordView();
+            batch.recordAt(0, view);
+            seen.add(view.valueSlice().toString(StandardCharsets.UTF_8) + view.headerCount());
+        });
+        assertThat(seen).containsExactly("a0");
+        assertThat(queue.stats().ready()).isEqualTo(1);
+    }
+
+    @Test
+    void settledHomeRecordsAreDeletedAndTheCheckpointCutsTheJournal() throws Exception {
+        core.close();
+        core = start(new CoreSettings(100, 1 << 20, 1 << 20, 4096, 10_000));
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        attach(queue, new Sink(), Integer.MAX_VALUE, true);
+        byte[] big = new byte[1000];
+        String text = new String(big, StandardCharsets.US_ASCII);
+        AtomicInteger round = new AtomicInteger();
+        await().atMost(10, TimeUnit.SECONDS).untilAsserted(() -> {
+            for (int i = 0; i < 300; i++) {
+                publish(queue, Durability.OS, text, text, text, text, text).get(5, TimeUnit.SECONDS);
+            }
+            round.incrementAndGet();
+            long start = 0;
+            for (int i = 0; i < 8; i++) {
+                start += engine.partition(new PartitionId(Core.HOME, i)).logStartOffset();
+            }
+            assertThat(start).isGreaterThan(1000);
+            assertThat(engine.partition(new PartitionId(Core.STATE, 0)).logStartOffset())
+                    .isPositive();
+        });
+        int journal;
+        try (var ignored = new Released(engine.partition(new PartitionId(Core.STATE, 0)))) {
+            journal = ignored.bytes;
+        }
+        assertThat(journal).isLessThan(200_000);
+        crash();
+        assertThat(open(1, true, QueuePolicy.NONE).stats().ready()).isZero();
+    }
+
+    @Test
+    void anOverfullInboxRefusesAndTellsWhenItIsReadyAgain() throws Exception {
+        core.close();
+        core = start(new CoreSettings(4, 1 << 20, 1 << 20, 4096, 1 << 20));
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        CompletableFuture<Void> gate = new CompletableFuture<>();
+        core.shard().execute(gate::join);
+        List<CompletableFuture<LogException>> taken = new ArrayList<>();
+        boolean refused = false;
+        for (int i = 0; i < 20 && !refused; i++) {
+            CompletableFuture<LogException> done = new CompletableFuture<>();
+            PublishBatch batch = batch(new TargetSet(List.of(queue), List.of()), Durability.OS, done, "m" + i);
+            refused = !core.shard().submit(batch);
+            if (refused) {
+                batch.releaseBuffer();
+            } else {
+                taken.add(done);
+            }
+        }
+        assertThat(refused).isTrue();
+        assertThat(core.shard().isCongested()).isTrue();
+        CompletableFuture<Void> ready = new CompletableFuture<>();
+        core.shard().onReady(eventLoop, () -> ready.complete(null));
+        gate.complete(null);
+        ready.get(5, TimeUnit.SECONDS);
+        for (CompletableFuture<LogException> done : taken) {
+            assertThat(done.get(5, TimeUnit.SECONDS)).isNull();
+        }
+        assertThat(queue.stats().ready()).isEqualTo(taken.size());
+    }
+
+    @Test
+    void transientMessagesBeyondTheirMemoryGoToDisk() throws Exception {
+        core.close();
+        core = start(new CoreSettings(100, 1 << 20, 100, 4096, 1 << 20));
+        QueueRef queue = open(1, false, QueuePolicy.NONE);
+        for (int i = 0; i < 50; i++) {
+            publish(queue, Durability.MEMORY, "message " + i).get(5, TimeUnit.SECONDS);
+        }
+        long onDisk = 0;
+        for (int i = 0; i < 8; i++) {
+            onDisk += engine.partition(new PartitionId(Core.HOME, i)).logEndOffset();
+        }
+        assertThat(onDisk).isBetween(30L, 49L);
+        Sink sink = new Sink();
+        attach(queue, sink, 1000);
+        await().untilAsserted(() -> assertThat(sink.got).hasSize(50));
+        for (int i = 0; i < 50; i++) {
+            assertThat(sink.got.get(i).value).isEqualTo("message " + i);
+        }
+    }
+
+    private record Released(int bytes) implements AutoCloseable {
+        Released(io.sluice.log.LogPartition partition) {
+            this(partition
+                    .read(partition.logStartOffset(), 1 << 30, Isolation.LOG_END)
+                    .sizeInBytes());
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    private record Got(long id, String value, boolean redelivered, int count) {}
+
+    private final class Sink implements DeliverySink {
+        final List<Got> got = new CopyOnWriteArrayList<>();
+        final List<String> closed = new CopyOnWriteArrayList<>();
+        private final RecordView view = new RecordView();
+
+        @Override
+        public Executor executor() {
+            return eventLoop;
+        }
+
+        @Override
+        public void deliver(DeliveryBatch batch) {
+            for (int i = 0; i < batch.size(); i++) {
+                batch.record(i, view);
+                got.add(new Got(
+                        batch.deliveryId(i),
+                        view.valueSlice().toString(StandardCharsets.UTF_8),
+                        batch.redelivered(i),
+                        batch.deliveryCount(i)));
+            }
+            batch.release();
+        }
+
+        @Override
+        public void closed(String reason) {
+            closed.add(reason);
+        }
+
+        List<String> values() {
+            return got.stream().map(Got::value).toList();
+        }
+    }
+
+    private Core start(CoreSettings settings) {
+        Core started = Core.start(engine, CLOCK, settings);
+        cores.add(started);
+        return started;
+    }
+
+    private void restart() {
+        core.close();
+        core = start(CoreSettings.DEFAULT);
+    }
+
+    private void crash() {
+        engine = engine.afterCrash();
+        core = start(CoreSettings.DEFAULT);
+    }
+
+    private QueueRef open(long id, boolean durable, QueuePolicy policy) throws Exception {
+        QueueSpec spec = new QueueSpec(new QueueId(id), "/", "q" + id, durable, policy, Principal.BROKER);
+        return core.queues().open(spec).toCompletableFuture().get(5, TimeUnit.SECONDS);
+    }
+
+    private QueueConsumer attach(QueueRef queue, Sink sink, int credit) throws Exception {
+        return attach(queue, sink, credit, false);
+    }
+
+    private QueueConsumer attach(QueueRef queue, Sink sink, int credit, boolean autoSettle) throws Exception {
+        return eventLoop
+                .submit(() -> queue.attach(CALLER, new ConsumerSpec("test", autoSettle, false, credit), sink))
+                .get();
+    }
+
+    private void settle(Runnable settlements, QueueConsumer consumer) throws Exception {
+        CompletableFuture<Void> applied = new CompletableFuture<>();
+        eventLoop.execute(() -> {
+            settlements.run();
+            consumer.barrier(() -> applied.complete(null));
+        });
+        applied.get(5, TimeUnit.SECONDS);
+    }
+
+    private void barrierOfShard() throws Exception {
+        for (int i = 0; i < 3; i++) {
+            CompletableFuture<Void> turned = new CompletableFuture<>();
+            core.shard().execute(() -> turned.complete(null));
+            turned.get(5, TimeUnit.SECONDS);
+            eventLoop.submit(() -> {}).get();
+        }
+    }
+
+    private CompletableFuture<LogException> publish(QueueRef queue, Durability durability, String... values) {
+        return publish(new TargetSet(List.of(queue), List.of()), durability, values);
+    }
+
+    private CompletableFuture<LogException> publish(TargetSet targets, Durability durability, String... values) {
+        CompletableFuture<LogException> done = new CompletableFuture<>();
+        assertThat(core.shard().submit(batch(targets, durability, done, values)))
+                .isTrue();
+        return done;
+    }
+
+    private PublishBatch batch(
+            TargetSet targets, Durability durability, CompletableFuture<LogException> done, String... values) {
+        PublishBatch batch = new PublishBatch(
+                CALLER,
+                new PublishBatch.Completion() {
+                    @Override
+                    public Executor executor() {
+                        return eventLoop;
+                    }
+
+                    @Override
+                    public void completed(PublishBatch of, LogException error) {
+                        done.complete(error);
+                    }
+                },
+                PooledByteBufAllocator.DEFAULT,
+                256);
+        for (String value : values) {
+            batch.begin();
+            RecordFields.writeBytes(batch.buffer(), "key".getBytes(StandardCharsets.UTF_8));
+            RecordFields.writeBytes(batch.buffer(), value.getBytes(StandardCharsets.UTF_8));
+            batch.headers();
+            batch.end(0, targets, 5, 1000, durability, 0);
+        }
+        return batch;
+    }
+}
