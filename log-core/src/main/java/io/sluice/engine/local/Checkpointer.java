@@ -1,0 +1,117 @@
+package io.sluice.engine.local;
+
+import io.sluice.io.Entropy;
+import io.sluice.io.FileSystem;
+import io.sluice.log.PartitionId;
+import io.sluice.log.recovery.Checkpoint;
+import io.sluice.log.recovery.DurableFiles;
+import io.sluice.log.wal.WriteAheadLog;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Syncs segments, notes how far they are durable and gives write-ahead log files back. One thread at a time (the engine's
+ * checkpoint executor, or whoever opens or closes the engine).
+ */
+final class Checkpointer {
+    private static final long WAIT_NANOS = 5_000_000_000L;
+
+    private final LocalLogEngine engine;
+    private final FileSystem files;
+    private final Path directory;
+    private final Entropy entropy;
+    private long bytesAtLast;
+    private long sequenceAtLast = -1;
+    private final Map<PartitionId, Long> endsAtLast = new HashMap<>();
+
+    Checkpointer(LocalLogEngine engine, FileSystem files, Path directory, Entropy entropy) {
+        this.engine = engine;
+        this.files = files;
+        this.directory = directory;
+        this.entropy = entropy;
+    }
+
+    /** Bytes of write-ahead log since the last checkpoint. */
+    long pendingBytes() {
+        return engine.wal().bytesWritten() - bytesAtLast;
+    }
+
+    /**
+     * Takes a checkpoint.
+     *
+     * @throws IOException if a sync failed: the engine must be fenced
+     */
+    synchronized Checkpoint take() throws IOException {
+        WriteAheadLog wal = engine.wal();
+        long bytes = wal.bytesWritten();
+        long sequence = wal.lastSequence();
+        for (LocalLease lease : engine.leases()) {
+            awaitSegments(lease);
+        }
+        Map<PartitionId, Checkpoint.Entry> entries = new HashMap<>();
+        for (LocalPartition partition : engine.partitions()) {
+            if (partition.isClosed()) {
+                continue;
+            }
+            long end = partition.writtenEnd();
+            try {
+                partition.segments().sync();
+                ByteBuffer producers = partition.producers().snapshotIfChanged();
+                if (producers != null) {
+                    DurableFiles.replace(files, partition.segments().directory(), PartitionOpener.PRODUCERS, producers);
+                }
+            } catch (IOException e) {
+                if (partition.isClosed()) {
+                    continue;
+                }
+                throw e;
+            }
+            endsAtLast.put(partition.id(), end);
+            entries.put(partition.id(), new Checkpoint.Entry(end, partition.logStartOffset(), end, partition.epochs()));
+        }
+        Checkpoint checkpoint = new Checkpoint(entropy.nextLong(), sequence + 1, entries);
+        checkpoint.write(files, directory);
+        wal.recycle(sequence);
+        bytesAtLast = bytes;
+        sequenceAtLast = sequence;
+        return checkpoint;
+    }
+
+    /** Takes the checkpoint of a clean stop and marks it so. */
+    synchronized void takeLast() throws IOException {
+        for (LocalPartition partition : engine.partitions()) {
+            partition.segments().active().close();
+        }
+        take().markClean(files, directory);
+    }
+
+    /** True if nothing was written since the last checkpoint. */
+    synchronized boolean isIdle() {
+        if (engine.wal().lastSequence() != sequenceAtLast) {
+            return false;
+        }
+        for (LocalPartition partition : engine.partitions()) {
+            Long end = endsAtLast.get(partition.id());
+            if (end == null || end != partition.writtenEnd()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** A pass reaches the write-ahead log while its writer still copies it to the segments: wait for the writer. */
+    private void awaitSegments(LocalLease lease) throws IOException {
+        long pass = lease.encoded();
+        long started = engine.clock().nanoTime();
+        while (!lease.hasWritten(pass)) {
+            if (engine.clock().nanoTime() - started > WAIT_NANOS) {
+                throw new IOException("a writer did not finish its pass within 5 s");
+            }
+            LockSupport.parkNanos(50_000);
+        }
+    }
+}

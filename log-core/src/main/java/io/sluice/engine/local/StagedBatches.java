@@ -1,0 +1,96 @@
+package io.sluice.engine.local;
+
+import io.netty.buffer.ByteBuf;
+import io.sluice.log.PartitionId;
+import io.sluice.log.wal.WalPass;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/** Batches appended to a partition since the last pass, in offset order. Owns a reference of each. Writer thread. */
+final class StagedBatches {
+    private @Nullable ByteBuf[] buffers = new ByteBuf[4];
+    private int[] positions = new int[4];
+    private int[] lengths = new int[4];
+    private long[] firstOffsets = new long[4];
+    private long[] lastOffsets = new long[4];
+    private long[] timestamps = new long[4];
+    private boolean[] logged = new boolean[4];
+    private int size;
+    private boolean unlogged;
+
+    void add(ByteBuf buffer, int position, int length, long first, long last, long maxTimestamp, boolean group) {
+        if (size == positions.length) {
+            int capacity = size * 2;
+            buffers = Arrays.copyOf(buffers, capacity);
+            positions = Arrays.copyOf(positions, capacity);
+            lengths = Arrays.copyOf(lengths, capacity);
+            firstOffsets = Arrays.copyOf(firstOffsets, capacity);
+            lastOffsets = Arrays.copyOf(lastOffsets, capacity);
+            timestamps = Arrays.copyOf(timestamps, capacity);
+            logged = Arrays.copyOf(logged, capacity);
+        }
+        buffers[size] = buffer;
+        positions[size] = position;
+        lengths[size] = length;
+        firstOffsets[size] = first;
+        lastOffsets[size] = last;
+        timestamps[size] = maxTimestamp;
+        logged[size] = group;
+        unlogged |= !group;
+        size++;
+    }
+
+    int size() {
+        return size;
+    }
+
+    /** True if a batch does not go to the write-ahead log. */
+    boolean hasUnlogged() {
+        return unlogged;
+    }
+
+    ByteBuf buffer(int i) {
+        ByteBuf buffer = buffers[i];
+        if (buffer == null) {
+            throw new IllegalStateException("no staged batch " + i);
+        }
+        return buffer;
+    }
+
+    int position(int i) {
+        return positions[i];
+    }
+
+    int length(int i) {
+        return lengths[i];
+    }
+
+    long firstOffset(int i) {
+        return firstOffsets[i];
+    }
+
+    long lastOffset(int i) {
+        return lastOffsets[i];
+    }
+
+    long maxTimestamp(int i) {
+        return timestamps[i];
+    }
+
+    void collect(PartitionId id, WalPass pass) {
+        for (int i = 0; i < size; i++) {
+            if (logged[i]) {
+                pass.add(id, buffer(i), positions[i], lengths[i]);
+            }
+        }
+    }
+
+    void clear() {
+        for (int i = 0; i < size; i++) {
+            buffer(i).release();
+            buffers[i] = null;
+        }
+        size = 0;
+        unlogged = false;
+    }
+}

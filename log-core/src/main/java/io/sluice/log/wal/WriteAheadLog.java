@@ -1,0 +1,400 @@
+package io.sluice.log.wal;
+
+import io.sluice.io.FileSystem;
+import io.sluice.io.StorageFile;
+import io.sluice.log.PartitionId;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.zip.CRC32C;
+import org.jctools.queues.MpscUnboundedArrayQueue;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Group commit: all passes waiting when the sync thread is free go to disk with one write and one fdatasync. While that is on
+ * its way the next ones gather. A failed write or sync ends the log for good (it is never retried: the kernel may have dropped
+ * the pages).
+ *
+ * <p>{@link #submit} from any writer thread; files change on the sync executor only; {@link #recycle} on the checkpoint thread.
+ */
+public final class WriteAheadLog {
+    private static final Logger log = LoggerFactory.getLogger(WriteAheadLog.class);
+    private static final int STAGING_BYTES = 1 << 20;
+    /** Recycled files kept for reuse. */
+    private static final int SPARES = 3;
+
+    private final FileSystem files;
+    private final Path directory;
+    private final int fileBytes;
+    private final Executor syncThread;
+    private final Mentions mentions;
+    private final Runnable onFailure;
+    private final Queue<WalPass> waiting = new MpscUnboundedArrayQueue<>(256);
+    private final AtomicBoolean scheduled = new AtomicBoolean();
+    private final Runnable drain = this::drain;
+
+    private volatile boolean failed;
+    private volatile long lastSequence;
+    private volatile long bytesWritten;
+
+    // files, guarded by this: taken by the sync thread seldom, given back by the checkpoint
+    private final Deque<WalFile> inUse = new ArrayDeque<>();
+    private final Deque<WalFile> spares = new ArrayDeque<>();
+    private long nextFileNumber;
+
+    // sync thread only
+    private final ByteBuffer staging = ByteBuffer.allocateDirect(STAGING_BYTES);
+    private final List<WalPass> round = new ArrayList<>();
+    private final CRC32C crc = new CRC32C();
+    private int crcFrom;
+    private long sequence;
+    private @Nullable WalFile current;
+    private long position;
+    private long filePosition;
+    private long written;
+
+    /** Offsets that became visible without the log. */
+    public interface Mentions {
+        /** Takes the next partition to mention, null if none. Sync thread. */
+        @Nullable
+        Mention poll();
+    }
+
+    /** A partition and the offset it must start above after an unclean stop. */
+    public record Mention(PartitionId partition, long offset) {}
+
+    private record WalFile(Path path, long number, long size, StorageFile file, long firstSequence) {}
+
+    /**
+     * Starts with empty files.
+     *
+     * @param fileBytes size of one file, bytes; a larger entry gets a larger file
+     * @param nextSequence above every sequence ever used
+     * @param nextFileNumber above every file number in the directory
+     */
+    public WriteAheadLog(
+            FileSystem files,
+            Path directory,
+            int fileBytes,
+            long nextSequence,
+            long nextFileNumber,
+            Executor syncThread,
+            Mentions mentions,
+            Runnable onFailure) {
+        this.files = files;
+        this.directory = directory;
+        this.fileBytes = fileBytes;
+        this.sequence = nextSequence;
+        this.lastSequence = nextSequence - 1;
+        this.nextFileNumber = nextFileNumber;
+        this.syncThread = syncThread;
+        this.mentions = mentions;
+        this.onFailure = onFailure;
+    }
+
+    /** Hands over a pass; any writer thread. */
+    public void submit(WalPass pass) {
+        waiting.add(pass);
+        if (scheduled.compareAndSet(false, true)) {
+            syncThread.execute(drain);
+        }
+    }
+
+    /** Sequence of the newest entry handed to the disk. */
+    public long lastSequence() {
+        return lastSequence;
+    }
+
+    /** Bytes written since the start. */
+    public long bytesWritten() {
+        return bytesWritten;
+    }
+
+    public boolean hasFailed() {
+        return failed;
+    }
+
+    private void drain() {
+        do {
+            WalPass pass = waiting.poll();
+            while (pass != null) {
+                round.add(pass);
+                pass = waiting.poll();
+            }
+            if (!round.isEmpty()) {
+                writeRound();
+                round.clear();
+            }
+            scheduled.set(false);
+        } while (!waiting.isEmpty() && scheduled.compareAndSet(false, true));
+    }
+
+    private void writeRound() {
+        if (!failed) {
+            try {
+                for (WalPass pass : round) {
+                    encode(pass);
+                }
+                flush();
+                file().file().sync(false);
+                lastSequence = sequence - 1;
+            } catch (IOException | RuntimeException e) {
+                failed = true;
+                log.error("Write-ahead log failed; writers are fenced until a restart", e);
+            }
+        }
+        boolean done = !failed;
+        for (int i = 0; i < round.size(); i++) {
+            WalPass pass = round.get(i);
+            if (!done) {
+                pass.release();
+            }
+            boolean newestOfListener = true;
+            for (int j = i + 1; j < round.size() && newestOfListener; j++) {
+                newestOfListener = !round.get(j).listener().equals(pass.listener());
+            }
+            if (newestOfListener) {
+                if (done) {
+                    pass.listener().passesDurable(pass.number(), pass.wakeUp());
+                } else {
+                    pass.listener().passesFailed(pass.wakeUp());
+                }
+            }
+        }
+        if (!done) {
+            onFailure.run();
+        }
+    }
+
+    private void encode(WalPass pass) throws IOException {
+        List<Mention> named = takeMentions();
+        long body =
+                pass.bytes() + (long) pass.size() * WalFormat.BATCH_HEADER + (long) named.size() * WalFormat.MENTION;
+        if (body > Integer.MAX_VALUE - 4096) {
+            throw new IOException("pass of " + body + " bytes");
+        }
+        begin(body);
+        room(WalFormat.ENTRY_HEADER);
+        staging.putInt(WalFormat.ENTRY_MAGIC)
+                .putInt((int) body)
+                .putLong(sequence)
+                .putInt(pass.size())
+                .putInt(named.size());
+        for (int i = 0; i < pass.size(); i++) {
+            PartitionId partition = pass.partition(i);
+            room(WalFormat.BATCH_HEADER);
+            put(partition);
+            staging.putInt(pass.length(i));
+            copy(pass, i);
+        }
+        for (Mention mention : named) {
+            room(WalFormat.MENTION);
+            put(mention.partition());
+            staging.putLong(mention.offset());
+        }
+        room(WalFormat.TRAILER);
+        checksum();
+        staging.putInt((int) crc.getValue());
+        crcFrom = staging.position();
+        sequence++;
+        pass.release();
+        pass.listener().passEncoded(pass.number());
+    }
+
+    private List<Mention> takeMentions() {
+        List<Mention> named = List.of();
+        Mention mention = mentions.poll();
+        while (mention != null) {
+            if (named.isEmpty()) {
+                named = new ArrayList<>();
+            }
+            named.add(mention);
+            mention = mentions.poll();
+        }
+        return named;
+    }
+
+    private void put(PartitionId partition) {
+        staging.putLong(partition.stream().uuid().getMostSignificantBits())
+                .putLong(partition.stream().uuid().getLeastSignificantBits())
+                .putInt(partition.index());
+    }
+
+    private void copy(WalPass pass, int i) throws IOException {
+        int from = pass.position(i);
+        int left = pass.length(i);
+        while (left > 0) {
+            room(1);
+            int piece = Math.min(left, staging.remaining());
+            int limit = staging.limit();
+            staging.limit(staging.position() + piece);
+            pass.buffer(i).getBytes(from, staging);
+            staging.limit(limit);
+            from += piece;
+            left -= piece;
+        }
+    }
+
+    /** Chooses the file for an entry and starts its checksum. */
+    private void begin(long body) throws IOException {
+        long entry = WalFormat.ENTRY_HEADER + body + WalFormat.TRAILER;
+        WalFile file = current;
+        if (file == null || position + entry > file.size()) {
+            if (file != null) {
+                flush();
+                file.file().sync(false);
+            }
+            current = take(WalFormat.FILE_HEADER + entry);
+            room(WalFormat.FILE_HEADER);
+            int start = staging.position();
+            staging.putInt(WalFormat.FILE_MAGIC).putInt(WalFormat.VERSION);
+            staging.putLong(current.number()).putLong(sequence);
+            crc.reset();
+            crc.update(staging.duplicate().position(start).limit(start + WalFormat.FILE_HEADER_CRC));
+            staging.putInt((int) crc.getValue());
+            while (staging.position() < start + WalFormat.FILE_HEADER) {
+                staging.put((byte) 0);
+            }
+            position = WalFormat.FILE_HEADER;
+            filePosition = 0;
+        }
+        position += entry;
+        crc.reset();
+        crcFrom = staging.position();
+    }
+
+    private void room(int bytes) throws IOException {
+        if (staging.remaining() < bytes) {
+            checksum();
+            flush();
+            crcFrom = 0;
+        }
+    }
+
+    private void checksum() {
+        crc.update(staging.duplicate().position(crcFrom).limit(staging.position()));
+    }
+
+    private void flush() throws IOException {
+        staging.flip();
+        int bytes = staging.remaining();
+        if (bytes > 0) {
+            file().file().write(filePosition, staging);
+            filePosition += bytes;
+            written += bytes;
+            bytesWritten = written;
+        }
+        staging.clear();
+        crcFrom = 0;
+    }
+
+    private WalFile file() {
+        WalFile file = current;
+        if (file == null) {
+            throw new IllegalStateException("no file in use");
+        }
+        return file;
+    }
+
+    private synchronized WalFile take(long bytes) throws IOException {
+        WalFile spare = spares.peekFirst();
+        if (spare == null || spare.size() < bytes) {
+            spare = layOut(Math.max(fileBytes, bytes));
+        } else {
+            spares.removeFirst();
+        }
+        WalFile taken = new WalFile(spare.path(), nextFileNumber++, spare.size(), spare.file(), sequence);
+        inUse.addLast(taken);
+        return taken;
+    }
+
+    /** Makes a file of zeros, so that syncs later have no metadata to write. */
+    private WalFile layOut(long size) throws IOException {
+        int slot = 0;
+        while (files.exists(path(slot))) {
+            slot++;
+        }
+        Path path = path(slot);
+        StorageFile file = files.open(path, true);
+        ByteBuffer zeros = ByteBuffer.allocateDirect((int) Math.min(size, STAGING_BYTES));
+        for (long at = 0; at < size; at += zeros.capacity()) {
+            zeros.clear().limit((int) Math.min(zeros.capacity(), size - at));
+            file.write(at, zeros);
+        }
+        file.sync(true);
+        files.syncDirectory(directory);
+        return new WalFile(path, -1, size, file, -1);
+    }
+
+    private Path path(int slot) {
+        return directory.resolve("wal-" + slot + ".wal");
+    }
+
+    /** Takes over the files of the last run, whose entries are no longer needed; deletes those that do not fit. */
+    public synchronized void adopt() throws IOException {
+        for (String name : files.list(directory)) {
+            if (!name.endsWith(".wal")) {
+                continue;
+            }
+            Path path = directory.resolve(name);
+            StorageFile file = files.open(path, false);
+            if (file.size() == fileBytes && spares.size() < SPARES) {
+                spares.addLast(new WalFile(path, -1, fileBytes, file, -1));
+            } else {
+                file.close();
+                files.delete(path);
+            }
+        }
+    }
+
+    /** Lays out the next file ahead of need. Checkpoint thread. */
+    public synchronized void prepare() throws IOException {
+        if (spares.isEmpty()) {
+            spares.add(layOut(fileBytes));
+        }
+    }
+
+    /**
+     * Takes back the files whose entries all lie at or below {@code sequence}; segments hold them durably.
+     */
+    public synchronized void recycle(long sequence) throws IOException {
+        while (inUse.size() > 1) {
+            WalFile oldest = inUse.removeFirst();
+            WalFile following = inUse.getFirst();
+            if (following.firstSequence() > sequence + 1) {
+                inUse.addFirst(oldest);
+                return;
+            }
+            if (spares.size() < SPARES && oldest.size() == fileBytes) {
+                spares.addLast(oldest);
+            } else {
+                oldest.file().close();
+                files.delete(oldest.path());
+            }
+        }
+    }
+
+    /** Closes the files; nothing may be waiting. */
+    public synchronized void close() {
+        List<WalFile> all = new ArrayList<>(inUse);
+        all.addAll(spares);
+        inUse.clear();
+        spares.clear();
+        for (WalFile file : all) {
+            try {
+                file.file().close();
+            } catch (IOException e) {
+                log.warn("Closing {} failed: {}", file.path(), e.toString());
+            }
+        }
+    }
+}
