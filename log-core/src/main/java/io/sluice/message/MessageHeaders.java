@@ -18,6 +18,8 @@ public final class MessageHeaders {
     public static final byte[] ROUTING_KEY = name("sl.routing-key");
     /** MQTT publish QoS {@code 0|1|2}. */
     public static final byte[] QOS = name("sl.qos");
+    /** {@code 1} if published with the MQTT RETAIN flag. */
+    public static final byte[] RETAIN = name("sl.retain");
     /** {@code 1} if published as durable (delivery mode 2, durable header, QoS above 0). */
     public static final byte[] DURABLE = name("sl.durable");
 

@@ -1,0 +1,104 @@
+package io.sluice.mqtt;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.group.ChannelGroup;
+import io.netty.channel.group.DefaultChannelGroup;
+import io.netty.util.concurrent.GlobalEventExecutor;
+import io.sluice.access.Authenticator;
+import io.sluice.mqtt.connection.MqttConnection;
+import io.sluice.mqtt.connection.MqttContext;
+import io.sluice.mqtt.connection.SessionRegistry;
+import io.sluice.mqtt.session.SessionLimits;
+import io.sluice.routing.Broker;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The MQTT door: 3.1.1 and 5.0 with QoS 0 and 1 (OASIS MQTT Version 3.1.1, OASIS MQTT Version 5.0). The server owns event loops
+ * and listeners; this sets up channels. Thread-safe.
+ */
+public final class MqttGateway {
+    private static final WriteBufferWaterMark OUTPUT_BOUND = new WriteBufferWaterMark(256 * 1024, 1024 * 1024);
+
+    private final SessionLimits limits;
+    private final SessionRegistry registry;
+    private final MqttContext context;
+    private final ChannelGroup channels = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+    private final ScheduledExecutorService expiry;
+
+    /** Creates a gateway; nothing runs before {@link #start}. */
+    public MqttGateway(Broker broker, Authenticator authenticator, MqttSettings settings) {
+        this.limits =
+                new SessionLimits(settings.pendingMessages(), settings.pendingBytes(), settings.totalPendingBytes());
+        this.registry = new SessionRegistry(broker, limits);
+        this.context = new MqttContext(broker, authenticator, settings.forConnections(), limits, registry);
+        this.expiry = Executors.newSingleThreadScheduledExecutor(task -> {
+            Thread thread = new Thread(task, "mqtt-expiry");
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    /** Name of the protocol in settings and log lines. */
+    public String name() {
+        return "mqtt";
+    }
+
+    /** Sets up a channel that a listener accepted. */
+    public ChannelInitializer<Channel> initializer() {
+        return new ChannelInitializer<>() {
+            @Override
+            protected void initChannel(Channel channel) {
+                channel.config().setOption(ChannelOption.WRITE_BUFFER_WATER_MARK, OUTPUT_BOUND);
+                channels.add(channel);
+                new MqttConnection(context).addTo(channel.pipeline());
+            }
+        };
+    }
+
+    /** Restores the durable sessions and starts their expiry. Before listeners open. */
+    public void start() {
+        registry.restore();
+        expiry.scheduleWithFixedDelay(registry::expire, 1, 1, TimeUnit.SECONDS);
+    }
+
+    /** Tells every client that the server stops and closes its connection; wills are published. Listeners are closed. */
+    public void close() {
+        expiry.shutdownNow();
+        for (Channel channel : channels) {
+            MqttConnection connection = channel.pipeline().get(MqttConnection.class);
+            if (connection != null) {
+                connection.shutdown();
+            }
+        }
+    }
+
+    /** Open connections. */
+    public int connections() {
+        return channels.size();
+    }
+
+    /** Sessions that outlive their connection. */
+    public int durableSessions() {
+        return registry.durableSessions();
+    }
+
+    /** Messages sent to subscribers since the start. */
+    public long delivered() {
+        return limits.delivered();
+    }
+
+    /** Messages not sent because the subscriber was too slow, they expired, or they exceeded its packet size. */
+    public long dropped() {
+        return limits.dropped();
+    }
+
+    /** Bytes that wait for slow subscribers. */
+    public long pendingBytes() {
+        return limits.pendingBytes();
+    }
+}

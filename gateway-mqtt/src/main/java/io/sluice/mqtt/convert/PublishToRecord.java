@@ -1,0 +1,136 @@
+package io.sluice.mqtt.convert;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.netty.buffer.ByteBuf;
+import io.sluice.message.MessageHeaders;
+import io.sluice.message.RecordFields;
+import io.sluice.mqtt.codec.PropertyReader;
+import io.sluice.mqtt.codec.ProtocolViolation;
+import io.sluice.mqtt.codec.ReasonCode;
+import io.sluice.routing.topic.TopicNames;
+
+/**
+ * Writes the canonical headers of an MQTT publish. User properties become plain headers in order, duplicates kept; where one
+ * has a reserved name, so that the canonical form cannot rebuild it, the encoded property section is kept beside in {@code
+ * sl.orig}. Stateless.
+ */
+public final class PublishToRecord {
+    /** Longest property section that {@code sl.orig} takes, bytes. */
+    public static final int MAX_ORIGINAL_BYTES = 65_536;
+
+    /** User property that replaces the topic as record key. */
+    public static final byte[] KEY_PROPERTY = "x-key".getBytes(US_ASCII);
+
+    /** Reply addresses that are MQTT topics: exchange and routing key in the address form of AMQP. */
+    static final String TOPIC_ADDRESS = "/exchanges/amq.topic/";
+
+    private static final byte[] ONE = {'1'};
+    private static final byte[][] QOS = {{'0'}, {'1'}, {'2'}};
+    private static final byte[] MQTT5 = "mqtt5".getBytes(US_ASCII);
+    private static final byte[] RESERVED_PREFIX = "sl.".getBytes(US_ASCII);
+
+    private PublishToRecord() {}
+
+    /**
+     * Writes headers.
+     *
+     * @param expiresAt epoch ms, 0 = never
+     * @param properties buffer that holds the encoded MQTT 5.0 properties, without their length
+     * @param start index of the first property; equal to {@code end} if there are none
+     * @return number of headers written
+     * @throws ProtocolViolation PACKET_TOO_LARGE if properties that must be kept as they are exceed their limit
+     */
+    public static int headers(
+            ByteBuf out, int qos, boolean retain, long expiresAt, ByteBuf properties, int start, int end) {
+        RecordFields.writeHeader(out, MessageHeaders.QOS, QOS[qos]);
+        int count = 1;
+        if (retain) {
+            RecordFields.writeHeader(out, MessageHeaders.RETAIN, ONE);
+            count++;
+        }
+        if (expiresAt > 0) {
+            RecordFields.writeHeader(
+                    out, MessageHeaders.EXPIRES_AT, Long.toString(expiresAt).getBytes(US_ASCII));
+            count++;
+        }
+        return start == end ? count : count + properties(out, properties, start, end);
+    }
+
+    private static int properties(ByteBuf out, ByteBuf in, int start, int end) {
+        int count = 0;
+        boolean keepOriginal = false;
+        PropertyReader p = PropertyReader.of(in, start, end);
+        while (p.next()) {
+            switch (p.id()) {
+                case PropertyReader.PAYLOAD_FORMAT -> {
+                    if (p.number() == 1) {
+                        RecordFields.writeHeader(out, MessageHeaders.UTF8, ONE);
+                        count++;
+                    } else {
+                        keepOriginal = true;
+                    }
+                }
+                case PropertyReader.CONTENT_TYPE -> {
+                    copy(out, MessageHeaders.CONTENT_TYPE, in, p);
+                    count++;
+                }
+                case PropertyReader.CORRELATION_DATA -> {
+                    copy(out, MessageHeaders.CORRELATION_ID, in, p);
+                    count++;
+                }
+                case PropertyReader.RESPONSE_TOPIC -> {
+                    String topic = in.toString(p.valueStart(), p.valueLength(), UTF_8);
+                    String address = TOPIC_ADDRESS + TopicNames.keyOfTopic(topic);
+                    RecordFields.writeHeader(out, MessageHeaders.REPLY_TO, address.getBytes(UTF_8));
+                    count++;
+                }
+                case PropertyReader.USER_PROPERTY -> {
+                    if (isReserved(in, p)) {
+                        keepOriginal = true;
+                    } else {
+                        RecordFields.writeVarint(out, p.nameLength());
+                        out.writeBytes(in, p.nameStart(), p.nameLength());
+                        RecordFields.writeVarint(out, p.valueLength());
+                        out.writeBytes(in, p.valueStart(), p.valueLength());
+                        count++;
+                    }
+                }
+                default -> {} // expiry is absolute above; an alias belongs to the connection
+            }
+        }
+        if (keepOriginal) {
+            if (end - start > MAX_ORIGINAL_BYTES) {
+                throw new ProtocolViolation(
+                        ReasonCode.PACKET_TOO_LARGE, "reserved user properties in " + (end - start) + " bytes");
+            }
+            RecordFields.writeHeader(out, MessageHeaders.FROM, MQTT5);
+            RecordFields.writeHeader(out, MessageHeaders.ORIGINAL, in.slice(start, end - start));
+            count += 2;
+        }
+        return count;
+    }
+
+    private static void copy(ByteBuf out, byte[] name, ByteBuf in, PropertyReader p) {
+        RecordFields.writeVarint(out, name.length);
+        out.writeBytes(name);
+        RecordFields.writeVarint(out, p.valueLength());
+        out.writeBytes(in, p.valueStart(), p.valueLength());
+    }
+
+    /** Names that a client must not set as headers, or that would be read back as another property. */
+    private static boolean isReserved(ByteBuf in, PropertyReader p) {
+        if (p.nameLength() == 0 || in.getByte(p.nameStart()) == '~') {
+            return true;
+        }
+        boolean prefix = p.nameLength() >= RESERVED_PREFIX.length;
+        for (int i = 0; prefix && i < RESERVED_PREFIX.length; i++) {
+            prefix = in.getByte(p.nameStart() + i) == RESERVED_PREFIX[i];
+        }
+        return prefix
+                || p.nameIs(MessageHeaders.CONTENT_TYPE)
+                || p.nameIs(MessageHeaders.CORRELATION_ID)
+                || p.nameIs(MessageHeaders.REPLY_TO);
+    }
+}
