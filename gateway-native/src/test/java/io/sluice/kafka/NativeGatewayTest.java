@@ -1,0 +1,369 @@
+package io.sluice.kafka;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.DataInputStream;
+import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewPartitions;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.InvalidConfigurationException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The native door with Kafka's own clients over loopback. */
+class NativeGatewayTest {
+    @TempDir
+    Path directory;
+
+    private TestNode node;
+
+    @BeforeEach
+    void start() {
+        node = new TestNode(directory, NativeSettings.DEFAULT);
+    }
+
+    @AfterEach
+    void stop() {
+        node.close();
+    }
+
+    private KafkaProducer<String, String> producer(Map<String, Object> more) {
+        Map<String, Object> config = new HashMap<>(Map.of(
+                "bootstrap.servers", node.bootstrap(),
+                "key.serializer", StringSerializer.class,
+                "value.serializer", StringSerializer.class,
+                "max.block.ms", 10_000,
+                "delivery.timeout.ms", 15_000,
+                "request.timeout.ms", 10_000,
+                "linger.ms", 5));
+        config.putAll(more);
+        return new KafkaProducer<>(config);
+    }
+
+    private KafkaConsumer<String, String> consumer(Map<String, Object> more) {
+        Map<String, Object> config = new HashMap<>(Map.of(
+                "bootstrap.servers",
+                node.bootstrap(),
+                "key.deserializer",
+                StringDeserializer.class,
+                "value.deserializer",
+                StringDeserializer.class,
+                "auto.offset.reset",
+                "earliest",
+                "enable.auto.commit",
+                false));
+        config.putAll(more);
+        return new KafkaConsumer<>(config);
+    }
+
+    private Admin admin() {
+        Properties config = new Properties();
+        config.put("bootstrap.servers", node.bootstrap());
+        config.put("request.timeout.ms", "10000");
+        return Admin.create(config);
+    }
+
+    private static List<ConsumerRecord<String, String>> poll(KafkaConsumer<String, String> consumer, int count) {
+        List<ConsumerRecord<String, String>> records = new ArrayList<>();
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        while (records.size() < count && System.nanoTime() < end) {
+            consumer.poll(Duration.ofMillis(200)).forEach(records::add);
+        }
+        return records;
+    }
+
+    private void send(String topic, int from, int to) throws Exception {
+        try (var producer = producer(Map.of())) {
+            for (int i = from; i < to; i++) {
+                producer.send(new ProducerRecord<>(topic, "k" + i, "v" + i));
+            }
+            producer.flush();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"none", "gzip", "snappy", "lz4", "zstd"})
+    void recordsOfEveryCodecComeBack(String codec) throws Exception {
+        TopicPartition partition = new TopicPartition("t-" + codec, 0);
+        try (var producer = producer(Map.of("compression.type", codec))) {
+            for (int i = 0; i < 500; i++) {
+                var record = new ProducerRecord<>(partition.topic(), "k" + i, "v" + i);
+                record.headers().add("n", Integer.toString(i).getBytes());
+                producer.send(record);
+            }
+            producer.flush();
+        }
+        try (var consumer = consumer(Map.of())) {
+            consumer.assign(List.of(partition));
+            consumer.seekToBeginning(List.of(partition));
+            List<ConsumerRecord<String, String>> records = poll(consumer, 500);
+            assertThat(records).hasSize(500);
+            for (int i = 0; i < 500; i++) {
+                assertThat(records.get(i).offset()).isEqualTo(i);
+                assertThat(records.get(i).value()).isEqualTo("v" + i);
+                assertThat(new String(records.get(i).headers().lastHeader("n").value()))
+                        .isEqualTo("" + i);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0", "1", "all"})
+    void acksAreHonoured(String acks) throws Exception {
+        try (var producer = producer(Map.of("acks", acks, "enable.idempotence", acks.equals("all")))) {
+            var metadata = producer.send(new ProducerRecord<>("acks", "k", "v")).get();
+            assertThat(metadata.hasOffset()).isEqualTo(!acks.equals("0"));
+        }
+        Awaitility.await()
+                .until(() -> node.names.containsKey("acks")
+                        && node.partitions
+                                        .get(new io.sluice.log.PartitionId(node.names.get("acks"), 0))
+                                        .highWatermark()
+                                == 1);
+    }
+
+    @Test
+    void refusedAppendsAreOfferedAgainInOrder() throws Exception {
+        send("order", 0, 1);
+        node.refuse.set(25);
+        send("order", 1, 300);
+        assertThat(node.refuse.get()).isZero();
+        try (var consumer = consumer(Map.of())) {
+            TopicPartition partition = new TopicPartition("order", 0);
+            consumer.assign(List.of(partition));
+            List<ConsumerRecord<String, String>> records = poll(consumer, 300);
+            for (int i = 0; i < 300; i++) {
+                assertThat(records.get(i).value()).isEqualTo("v" + i);
+            }
+        }
+    }
+
+    @Test
+    void waitingFetchIsWokenByAnAppend() throws Exception {
+        try (var admin = admin();
+                var consumer = consumer(Map.of("fetch.max.wait.ms", 30_000))) {
+            admin.createTopics(List.of(new NewTopic("poll", 1, (short) 1)))
+                    .all()
+                    .get();
+            consumer.assign(List.of(new TopicPartition("poll", 0)));
+            consumer.poll(Duration.ofMillis(500));
+            long start = System.nanoTime();
+            send("poll", 0, 1);
+            assertThat(poll(consumer, 1)).hasSize(1);
+            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(10));
+        }
+    }
+
+    @Test
+    void tooLargeBatchIsRefused() throws Exception {
+        try (var admin = admin();
+                var producer = producer(Map.of("max.request.size", 10 << 20))) {
+            admin.createTopics(
+                            List.of(new NewTopic("small", 1, (short) -1).configs(Map.of("max.message.bytes", "1000"))))
+                    .all()
+                    .get();
+            assertThatThrownBy(() -> producer.send(new ProducerRecord<>("small", "k", "x".repeat(5_000)))
+                            .get())
+                    .hasCauseInstanceOf(RecordTooLargeException.class);
+        }
+    }
+
+    @Test
+    void topicsAreAdministered() throws Exception {
+        try (var admin = admin()) {
+            assertThat(admin.describeCluster().nodes().get()).hasSize(1);
+            admin.createTopics(List.of(new NewTopic("a", 3, (short) 1).configs(Map.of("retention.ms", "1234"))))
+                    .all()
+                    .get();
+            assertThatThrownBy(() -> admin.createTopics(List.of(new NewTopic("a", 3, (short) 1)))
+                            .all()
+                            .get())
+                    .hasCauseInstanceOf(TopicExistsException.class);
+            assertThatThrownBy(() -> admin.createTopics(
+                                    List.of(new NewTopic("b", 1, (short) 1).configs(Map.of("no.such", "1"))))
+                            .all()
+                            .get())
+                    .hasCauseInstanceOf(InvalidConfigurationException.class);
+            admin.createPartitions(Map.of("a", NewPartitions.increaseTo(5)))
+                    .all()
+                    .get();
+            assertThat(admin.describeTopics(List.of("a"))
+                            .allTopicNames()
+                            .get()
+                            .get("a")
+                            .partitions())
+                    .hasSize(5);
+            ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, "a");
+            admin.incrementalAlterConfigs(Map.of(
+                            resource,
+                            List.of(new AlterConfigOp(
+                                    new ConfigEntry("segment.ms", "60000"), AlterConfigOp.OpType.SET))))
+                    .all()
+                    .get();
+            var config = admin.describeConfigs(List.of(resource)).all().get().get(resource);
+            assertThat(config.get("retention.ms").value()).isEqualTo("1234");
+            assertThat(config.get("segment.ms").value()).isEqualTo("60000");
+            assertThat(config.get("min.insync.replicas").isReadOnly()).isTrue();
+            assertThat(admin.listTopics().names().get()).containsExactly("a");
+            admin.deleteTopics(List.of("a")).all().get();
+            Awaitility.await()
+                    .untilAsserted(
+                            () -> assertThat(admin.listTopics().names().get()).isEmpty());
+        }
+    }
+
+    @Test
+    void offsetsAreFound() throws Exception {
+        try (var producer = producer(Map.of())) {
+            for (int i = 0; i < 10; i++) {
+                producer.send(new ProducerRecord<>("times", 0, 1_000L + i, "k", "v"))
+                        .get();
+            }
+        }
+        TopicPartition partition = new TopicPartition("times", 0);
+        try (var admin = admin()) {
+            assertThat(offset(admin, partition, OffsetSpec.earliest())).isZero();
+            assertThat(offset(admin, partition, OffsetSpec.latest())).isEqualTo(10);
+            assertThat(offset(admin, partition, OffsetSpec.forTimestamp(1_004))).isEqualTo(4);
+            assertThat(offset(admin, partition, OffsetSpec.maxTimestamp())).isEqualTo(9);
+        }
+    }
+
+    private static long offset(Admin admin, TopicPartition partition, OffsetSpec spec) throws Exception {
+        return admin.listOffsets(Map.of(partition, spec))
+                .partitionResult(partition)
+                .get()
+                .offset();
+    }
+
+    @Test
+    void groupSharesPartitionsAndItsOffsetsSurviveARestart() throws Exception {
+        try (var admin = admin()) {
+            admin.createTopics(List.of(new NewTopic("shared", 4, (short) 1)))
+                    .all()
+                    .get();
+        }
+        send("shared", 0, 100);
+        Map<String, Object> group = Map.of("group.id", "g", "group.protocol", "classic");
+        try (var one = consumer(group);
+                var two = consumer(group)) {
+            one.subscribe(List.of("shared"));
+            two.subscribe(List.of("shared"));
+            Set<String> seen = new java.util.HashSet<>();
+            Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> {
+                one.poll(Duration.ofMillis(100)).forEach(record -> seen.add(record.value()));
+                two.poll(Duration.ofMillis(100)).forEach(record -> seen.add(record.value()));
+                return seen.size() == 100
+                        && one.assignment().size() == 2
+                        && two.assignment().size() == 2;
+            });
+            one.commitSync();
+            two.commitSync();
+            try (var admin = admin()) {
+                assertThat(admin.describeConsumerGroups(List.of("g"))
+                                .all()
+                                .get()
+                                .get("g")
+                                .members())
+                        .hasSize(2);
+            }
+        }
+        node.stopGateway();
+        node.startGateway();
+        try (var admin = admin()) {
+            Map<TopicPartition, OffsetAndMetadata> offsets = admin.listConsumerGroupOffsets("g")
+                    .partitionsToOffsetAndMetadata()
+                    .get();
+            assertThat(offsets.values().stream()
+                            .mapToLong(OffsetAndMetadata::offset)
+                            .sum())
+                    .isEqualTo(100);
+            assertThat(admin.listGroups().all().get())
+                    .anyMatch(listing -> listing.groupId().equals("g"));
+            admin.deleteConsumerGroups(List.of("g")).all().get();
+            assertThat(admin.listGroups().all().get()).isEmpty();
+        }
+    }
+
+    @Test
+    void transactionsAreRefused() {
+        try (var producer = producer(Map.of("transactional.id", "tx"))) {
+            assertThatThrownBy(producer::initTransactions)
+                    .isInstanceOf(org.apache.kafka.common.errors.TransactionalIdAuthorizationException.class);
+        }
+    }
+
+    @Test
+    void malformedAndOversizedRequestsCloseTheConnection() throws Exception {
+        assertThat(answerTo(ByteBuffer.allocate(8).putInt(Integer.MAX_VALUE).putInt(0)))
+                .isEqualTo(-1);
+        assertThat(answerTo(ByteBuffer.allocate(8).putInt(-1).putInt(0))).isEqualTo(-1);
+        assertThat(answerTo(ByteBuffer.wrap("GET / HTTP/1.1\r\n\r\n".getBytes()).position(18)))
+                .isEqualTo(-1);
+        // Metadata version 12 whose topic array is longer than the request
+        ByteBuffer metadata =
+                ByteBuffer.allocate(20).putInt(16).putShort((short) 3).putShort((short) 12);
+        metadata.putInt(1).putShort((short) -1).put((byte) 0).put(new byte[] {(byte) 0xFF, (byte) 0xFF, 0x7F, 0, 0});
+        assertThat(answerTo(metadata)).isEqualTo(-1);
+    }
+
+    @Test
+    void unknownVersionOfApiVersionsIsAnsweredAtVersionZero() throws Exception {
+        ByteBuffer request = ByteBuffer.allocate(15)
+                .putInt(11)
+                .putShort((short) 18)
+                .putShort((short) 99)
+                .putInt(7)
+                .putShort((short) -1)
+                .put((byte) 0);
+        try (Socket socket = new Socket("127.0.0.1", node.address().getPort())) {
+            socket.setSoTimeout(10_000);
+            socket.getOutputStream().write(request.array());
+            DataInputStream in = new DataInputStream(socket.getInputStream());
+            in.readInt();
+            assertThat(in.readInt()).isEqualTo(7);
+            assertThat(in.readShort()).isEqualTo((short) 35);
+        }
+    }
+
+    private int answerTo(ByteBuffer bytes) throws Exception {
+        try (Socket socket = new Socket("127.0.0.1", node.address().getPort())) {
+            socket.setSoTimeout(10_000);
+            socket.getOutputStream().write(bytes.array(), 0, bytes.position());
+            return socket.getInputStream().read();
+        } catch (java.net.SocketException e) {
+            return -1;
+        }
+    }
+}
