@@ -1,0 +1,78 @@
+package io.sluice.amqp091.convert;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.netty.buffer.ByteBuf;
+import io.sluice.amqp091.codec.FieldTable;
+import io.sluice.amqp091.codec.Wire;
+import io.sluice.message.MessageHeaders;
+import io.sluice.message.RecordView;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code sl.death.*} as RabbitMQ's {@code x-death} array (newest first) and {@code x-first-death-*}, {@code x-last-death-*}. The
+ * headers repeat per death, oldest first. Stateless.
+ */
+final class DeathHistory {
+    private DeathHistory() {}
+
+    static void write(ByteBuf out, RecordView record) {
+        List<String> reasons = values(record, MessageHeaders.DEATH_REASON);
+        List<String> queues = values(record, MessageHeaders.DEATH_QUEUE);
+        List<String> times = values(record, MessageHeaders.DEATH_TIME);
+        List<String> counts = values(record, MessageHeaders.DEATH_COUNT);
+        List<String> exchanges = values(record, MessageHeaders.DEATH_EXCHANGE);
+        List<String> keys = values(record, MessageHeaders.DEATH_KEY);
+        List<@Nullable Object> deaths = new ArrayList<>();
+        for (int i = reasons.size() - 1; i >= 0; i--) {
+            Map<String, @Nullable Object> death = new LinkedHashMap<>();
+            death.put("count", number(at(counts, i), 1));
+            death.put("reason", at(reasons, i));
+            death.put("queue", at(queues, i));
+            death.put("time", Instant.ofEpochMilli(number(at(times, i), record.timestamp())));
+            death.put("exchange", at(exchanges, i));
+            death.put("routing-keys", List.of(at(keys, i)));
+            deaths.add(death);
+        }
+        Wire.writeShortString(out, "x-death");
+        FieldTable.writeValue(out, deaths);
+        int last = reasons.size() - 1;
+        writeEnds(out, "x-first-death-", at(reasons, 0), at(queues, 0), at(exchanges, 0));
+        writeEnds(out, "x-last-death-", at(reasons, last), at(queues, last), at(exchanges, last));
+    }
+
+    private static void writeEnds(ByteBuf out, String prefix, String reason, String queue, String exchange) {
+        HeaderValues.writeText(out, prefix + "reason", reason);
+        HeaderValues.writeText(out, prefix + "queue", queue);
+        HeaderValues.writeText(out, prefix + "exchange", exchange);
+    }
+
+    private static String at(List<String> values, int index) {
+        return index < values.size() ? values.get(index) : "";
+    }
+
+    private static long number(String text, long fallback) {
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException e) {
+            return fallback;
+        }
+    }
+
+    private static List<String> values(RecordView record, byte[] name) {
+        List<String> values = new ArrayList<>(2);
+        record.rewindHeaders();
+        while (record.nextHeader()) {
+            if (record.headerNameIs(name)) {
+                values.add(record.buffer()
+                        .toString(record.headerValueStart(), Math.max(0, record.headerValueLength()), UTF_8));
+            }
+        }
+        return values;
+    }
+}

@@ -1,0 +1,264 @@
+package io.sluice.amqp091.convert;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import io.sluice.amqp091.codec.AmqpException;
+import io.sluice.amqp091.codec.ContentHeader;
+import io.sluice.amqp091.codec.FieldTable;
+import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.message.MessageHeaders;
+import io.sluice.message.RecordFields;
+
+/**
+ * Writes a published message's properties as canonical record headers. Where these cannot rebuild the properties exactly
+ * (nested or odd field types, names that mean something else in the canonical form, cluster-id), the property section is kept
+ * whole in {@code sl.orig}. Reusable, one per channel; confined to its loop.
+ *
+ * <p>Use: {@link #inspect}, then key and value, then {@link #writeHeaders}.
+ */
+public final class InboundMessage {
+    /** Largest property section kept in {@code sl.orig}, bytes. */
+    public static final int MAX_ORIGINAL = 64 * 1024;
+
+    private static final byte[] X_KEY = ascii("x-key");
+    private static final byte[] CC = ascii("CC");
+    private static final byte[] BCC = ascii("BCC");
+    private static final byte[] X_DELAY = ascii("x-delay");
+    private static final byte[] AMQP_091 = ascii("amqp091");
+    private static final byte[] ONE = ascii("1");
+    private static final byte[] ZERO = ascii("0");
+
+    private final ContentHeader header;
+    private final StringBuilder types = new StringBuilder();
+    private boolean original;
+    private int keyStart;
+    private int keyLength;
+    private long expirationMillis;
+    private long producerSeconds;
+
+    public InboundMessage(ContentHeader header) {
+        this.header = header;
+    }
+
+    /**
+     * Checks the properties.
+     *
+     * @throws AmqpException PRECONDITION_FAILED for a bad expiration, NOT_IMPLEMENTED for CC, BCC and x-delay
+     */
+    public void inspect() {
+        ContentHeader h = header;
+        original = h.has(ContentHeader.CLUSTER_ID);
+        keyLength = -1;
+        expirationMillis = -1;
+        producerSeconds = -1;
+        if (h.has(ContentHeader.HEADERS)) {
+            inspectTable(h);
+        }
+        if (h.has(ContentHeader.EXPIRATION)) {
+            expirationMillis = expiration(h.text(ContentHeader.EXPIRATION));
+        }
+        if (h.has(ContentHeader.TIMESTAMP)) {
+            long seconds = h.buffer().getLong(h.start(ContentHeader.TIMESTAMP));
+            if (seconds >= 0 && seconds <= Long.MAX_VALUE / 1000) {
+                producerSeconds = seconds;
+                // the record's time is then the producer's, from which the expiration cannot be rebuilt
+                original |= expirationMillis >= 0;
+            }
+        }
+        if (original && h.buffer().readableBytes() > MAX_ORIGINAL) {
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED, "properties of more than " + MAX_ORIGINAL + " bytes with nested fields");
+        }
+    }
+
+    private void inspectTable(ContentHeader h) {
+        ByteBuf in = h.buffer();
+        int end = h.start(ContentHeader.HEADERS) + h.length(ContentHeader.HEADERS);
+        in.readerIndex(h.start(ContentHeader.HEADERS));
+        int count = 0;
+        while (in.readerIndex() < end) {
+            int length = in.readUnsignedByte();
+            int start = in.readerIndex();
+            in.skipBytes(length);
+            byte letter = in.readByte();
+            int value = in.readerIndex();
+            FieldTable.skipValue(in, letter);
+            if (in.readerIndex() > end || ++count > FieldTable.MAX_FIELDS) {
+                throw new AmqpException(ReplyCode.SYNTAX_ERROR, "malformed headers table");
+            }
+            original |= !HeaderValues.isExact(letter) || isReserved(in, start, length);
+            if (is(in, start, length, X_KEY) && (letter == 'S' || letter == 'x')) {
+                keyStart = value + 4;
+                keyLength = in.readerIndex() - keyStart;
+            } else if (is(in, start, length, CC) || is(in, start, length, BCC) || is(in, start, length, X_DELAY)) {
+                String name = in.toString(start, length, UTF_8);
+                throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "message header '" + name + "' is not supported");
+            }
+            if (letter == 'S' && !ByteBufUtil.isText(in, value + 4, in.readerIndex() - value - 4, UTF_8)) {
+                original = true;
+            }
+        }
+        in.readerIndex(0);
+    }
+
+    private static boolean isReserved(ByteBuf in, int start, int length) {
+        return CanonicalName.isInternal(in, start, length) || CanonicalName.find(in, start, length) >= 0;
+    }
+
+    private static long expiration(String text) {
+        try {
+            long millis = Long.parseLong(text);
+            if (millis >= 0 && millis <= 0xFFFF_FFFFL && text.charAt(0) != '+') {
+                return millis;
+            }
+        } catch (NumberFormatException e) {
+            // refused below
+        }
+        throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "invalid expiration '" + text + "'");
+    }
+
+    /** True if header {@code x-key} gives the record key. */
+    public boolean hasKey() {
+        return keyLength >= 0;
+    }
+
+    /** Position of {@code x-key} in the header's buffer. */
+    public int keyStart() {
+        return keyStart;
+    }
+
+    public int keyLength() {
+        return keyLength;
+    }
+
+    /** Record timestamp, epoch ms: the producer's, else {@code now}. */
+    public long timestamp(long now) {
+        return producerSeconds >= 0 ? producerSeconds * 1000 : now;
+    }
+
+    /**
+     * Writes the headers.
+     *
+     * @param exchange name bytes; empty for the default exchange
+     * @param routingKey routing key bytes, written only if {@code x-key} is the record key
+     * @param now epoch ms
+     * @return number of headers written
+     */
+    public int writeHeaders(ByteBuf out, byte[] exchange, byte[] routingKey, long now) {
+        ContentHeader h = header;
+        int count = 0;
+        types.setLength(0);
+        if (h.has(ContentHeader.HEADERS)) {
+            count += writeTable(out, h);
+        }
+        if (exchange.length > 0) {
+            RecordFields.writeHeader(out, MessageHeaders.EXCHANGE, exchange);
+            count++;
+        }
+        if (hasKey()) {
+            RecordFields.writeHeader(out, MessageHeaders.ROUTING_KEY, routingKey);
+            count++;
+        }
+        if (h.has(ContentHeader.DELIVERY_MODE)) {
+            RecordFields.writeHeader(
+                    out, MessageHeaders.DURABLE, h.octet(ContentHeader.DELIVERY_MODE) == 2 ? ONE : ZERO);
+            count++;
+        }
+        if (h.has(ContentHeader.PRIORITY)) {
+            RecordFields.writeHeader(
+                    out, MessageHeaders.PRIORITY, ascii(Integer.toString(h.octet(ContentHeader.PRIORITY))));
+            count++;
+        }
+        if (expirationMillis >= 0) {
+            RecordFields.writeHeader(
+                    out, MessageHeaders.EXPIRES_AT, ascii(Long.toString(now + expirationMillis)));
+            count++;
+        }
+        if (h.has(ContentHeader.TIMESTAMP)) {
+            long seconds = h.buffer().getLong(h.start(ContentHeader.TIMESTAMP));
+            RecordFields.writeHeader(out, MessageHeaders.TIMESTAMP, ascii(Long.toString(seconds)));
+            count++;
+        }
+        count += writeText(out, h, ContentHeader.CONTENT_TYPE, MessageHeaders.CONTENT_TYPE);
+        count += writeText(out, h, ContentHeader.CONTENT_ENCODING, MessageHeaders.CONTENT_ENCODING);
+        count += writeText(out, h, ContentHeader.CORRELATION_ID, MessageHeaders.CORRELATION_ID);
+        count += writeText(out, h, ContentHeader.REPLY_TO, MessageHeaders.REPLY_TO);
+        count += writeText(out, h, ContentHeader.MESSAGE_ID, MessageHeaders.MESSAGE_ID);
+        count += writeText(out, h, ContentHeader.TYPE, MessageHeaders.TYPE);
+        count += writeText(out, h, ContentHeader.USER_ID, MessageHeaders.USER);
+        count += writeText(out, h, ContentHeader.APP_ID, MessageHeaders.APP_ID);
+        if (types.length() > 0) {
+            RecordFields.writeHeader(out, MessageHeaders.TYPES, types.toString().getBytes(UTF_8));
+            count++;
+        }
+        if (original) {
+            RecordFields.writeHeader(out, MessageHeaders.ORIGINAL, h.buffer());
+            RecordFields.writeHeader(out, MessageHeaders.FROM, AMQP_091);
+            count += 2;
+        }
+        return count;
+    }
+
+    private static int writeText(ByteBuf out, ContentHeader h, int property, byte[] name) {
+        if (!h.has(property)) {
+            return 0;
+        }
+        writeHeader(out, name, h.buffer(), h.start(property), h.length(property));
+        return 1;
+    }
+
+    private int writeTable(ByteBuf out, ContentHeader h) {
+        ByteBuf in = h.buffer();
+        int end = h.start(ContentHeader.HEADERS) + h.length(ContentHeader.HEADERS);
+        in.readerIndex(h.start(ContentHeader.HEADERS));
+        int count = 0;
+        while (in.readerIndex() < end) {
+            int length = in.readUnsignedByte();
+            int start = in.readerIndex();
+            in.skipBytes(length);
+            byte letter = in.getByte(in.readerIndex());
+            int value = in.readerIndex() + 1;
+            if (isReserved(in, start, length)) {
+                in.readerIndex(value);
+                FieldTable.skipValue(in, letter);
+                continue;
+            }
+            RecordFields.writeVarint(out, length);
+            out.writeBytes(in, start, length);
+            if (letter == 'S' || letter == 'x') {
+                int size = in.getInt(value);
+                RecordFields.writeVarint(out, size);
+                out.writeBytes(in, value + 4, size);
+                in.readerIndex(value + 4 + size);
+            } else {
+                String text = HeaderValues.text(FieldTable.readValue(in));
+                RecordFields.writeBytes(out, text == null ? null : text.getBytes(UTF_8));
+            }
+            char code = HeaderValues.code(letter);
+            if (code != 0) {
+                HeaderTypes.append(types, in.toString(start, length, UTF_8), code);
+            }
+            count++;
+        }
+        in.readerIndex(0);
+        return count;
+    }
+
+    private static void writeHeader(ByteBuf out, byte[] name, ByteBuf source, int start, int length) {
+        RecordFields.writeVarint(out, name.length);
+        out.writeBytes(name);
+        RecordFields.writeVarint(out, length);
+        out.writeBytes(source, start, length);
+    }
+
+    private static boolean is(ByteBuf in, int start, int length, byte[] name) {
+        return length == name.length && CanonicalName.equal(in, start, name);
+    }
+
+    private static byte[] ascii(String text) {
+        return text.getBytes(US_ASCII);
+    }
+}
