@@ -52,9 +52,9 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
     }
 
     /** Goes on with what was kept. Not to be called from within {@link FrameHandler#frame}. */
-    public void resume(ChannelHandlerContext ctx) {
+    public void resume() {
         suspended = false;
-        decode(ctx);
+        decode();
         handler.endOfRead();
     }
 
@@ -75,7 +75,7 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
         }
         ByteBuf before = pending;
         pending = before == null ? bytes : ByteToMessageDecoder.MERGE_CUMULATOR.cumulate(ctx.alloc(), before, bytes);
-        decode(ctx);
+        decode();
     }
 
     @Override
@@ -101,7 +101,8 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
         pending = null;
     }
 
-    private void decode(ChannelHandlerContext ctx) {
+    @SuppressWarnings("ReferenceEquality") // asks whether the buffer was given up meanwhile
+    private void decode() {
         ByteBuf in = pending;
         if (in == null) {
             return;

@@ -70,7 +70,8 @@ public final class InboundMessage {
         }
         if (original && h.buffer().readableBytes() > MAX_ORIGINAL) {
             throw new AmqpException(
-                    ReplyCode.PRECONDITION_FAILED, "properties of more than " + MAX_ORIGINAL + " bytes with nested fields");
+                    ReplyCode.PRECONDITION_FAILED,
+                    "properties of more than " + MAX_ORIGINAL + " bytes with nested fields");
         }
     }
 
@@ -173,8 +174,7 @@ public final class InboundMessage {
             count++;
         }
         if (expirationMillis >= 0) {
-            RecordFields.writeHeader(
-                    out, MessageHeaders.EXPIRES_AT, ascii(Long.toString(now + expirationMillis)));
+            RecordFields.writeHeader(out, MessageHeaders.EXPIRES_AT, ascii(Long.toString(now + expirationMillis)));
             count++;
         }
         if (h.has(ContentHeader.TIMESTAMP)) {

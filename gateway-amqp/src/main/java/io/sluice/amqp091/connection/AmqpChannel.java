@@ -1,0 +1,160 @@
+package io.sluice.amqp091.connection;
+
+import io.netty.buffer.ByteBuf;
+import io.sluice.amqp091.codec.AmqpException;
+import io.sluice.amqp091.codec.BasicMethod;
+import io.sluice.amqp091.codec.ChannelMethod;
+import io.sluice.amqp091.codec.ConfirmMethod;
+import io.sluice.amqp091.codec.ExchangeMethod;
+import io.sluice.amqp091.codec.Method;
+import io.sluice.amqp091.codec.Protocol;
+import io.sluice.amqp091.codec.QueueMethod;
+import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.amqp091.codec.TxMethod;
+
+/**
+ * One channel: gives frames to publisher, consumers and entity operations.
+ *
+ * <pre>
+ * Open --soft error, channel.close sent--> Closing --close-ok--> gone
+ * Open --channel.close--> gone
+ * </pre>
+ *
+ * Confined to the connection's loop.
+ */
+final class AmqpChannel {
+    static final int OPEN = Protocol.id(Protocol.CLASS_CHANNEL, 10);
+
+    private sealed interface State {
+        record Open() implements State {}
+
+        /** Everything but close and close-ok is dropped. */
+        record Closing() implements State {}
+    }
+
+    private final AmqpConnection connection;
+    private final int number;
+    private final ChannelPublisher publisher;
+    private final ChannelConsumers consumers;
+    private final Entities entities;
+    private State state = new State.Open();
+
+    AmqpChannel(AmqpConnection connection, int number) {
+        this.connection = connection;
+        this.number = number;
+        this.publisher = new ChannelPublisher(connection, number);
+        this.entities = new Entities(connection, this);
+        this.consumers = new ChannelConsumers(connection, this);
+    }
+
+    int number() {
+        return number;
+    }
+
+    ChannelConsumers consumers() {
+        return consumers;
+    }
+
+    Entities entities() {
+        return entities;
+    }
+
+    /** The first frame, {@code channel.open}. */
+    void opened(ByteBuf payload) {
+        Method.decode(payload.readInt(), payload);
+        reply(new ChannelMethod.OpenOk());
+    }
+
+    void reply(Method method) {
+        connection.output().method(number, method);
+    }
+
+    void frame(int type, int id, ByteBuf payload) {
+        if (state instanceof State.Closing) {
+            if (id == Protocol.id(Protocol.CLASS_CHANNEL, 41)) {
+                connection.removed(this);
+            } else if (id == Protocol.id(Protocol.CLASS_CHANNEL, 40)) {
+                reply(new ChannelMethod.CloseOk());
+            }
+            return;
+        }
+        switch (type) {
+            case Protocol.FRAME_HEADER -> publisher.header(payload);
+            case Protocol.FRAME_BODY -> publisher.body(payload);
+            default -> {
+                if (publisher.isInMessage()) {
+                    throw new AmqpException(
+                            ReplyCode.UNEXPECTED_FRAME, "method " + Method.name(id) + " within a message");
+                }
+                payload.skipBytes(4);
+                method(id, payload);
+            }
+        }
+    }
+
+    private void method(int id, ByteBuf in) {
+        if (id == Protocol.BASIC_PUBLISH) {
+            publisher.publish(in);
+        } else if (id == Protocol.BASIC_ACK) {
+            consumers.ack(in.readLong(), in.readBoolean());
+        } else if (id == Protocol.BASIC_NACK) {
+            long tag = in.readLong();
+            int bits = in.readByte();
+            consumers.nack(tag, (bits & 1) != 0, (bits & 2) != 0);
+        } else if (id == Protocol.BASIC_REJECT) {
+            consumers.nack(in.readLong(), false, in.readBoolean());
+        } else {
+            method(Method.decode(id, in));
+        }
+    }
+
+    private void method(Method method) {
+        if (method instanceof BasicMethod basic) {
+            consumers.method(basic);
+        } else if (method instanceof QueueMethod queue) {
+            entities.queue(queue);
+        } else if (method instanceof ExchangeMethod exchange) {
+            entities.exchange(exchange);
+        } else if (method instanceof ConfirmMethod.Select select) {
+            publisher.confirmSelect();
+            if (!select.noWait()) {
+                reply(new ConfirmMethod.SelectOk());
+            }
+        } else if (method instanceof TxMethod) {
+            throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "transactions are not supported");
+        } else if (method instanceof ChannelMethod.Flow flow) {
+            consumers.flow(flow.active());
+            reply(new ChannelMethod.FlowOk(flow.active()));
+        } else if (method instanceof ChannelMethod.FlowOk) {
+            throw new AmqpException(ReplyCode.COMMAND_INVALID, "channel.flow-ok without channel.flow");
+        } else if (method instanceof ChannelMethod.Close) {
+            // what this read published before is confirmed by then or not at all
+            connection.handOver();
+            release();
+            reply(new ChannelMethod.CloseOk());
+            connection.removed(this);
+        } else if (method instanceof ChannelMethod.Open) {
+            throw new AmqpException(ReplyCode.CHANNEL_ERROR, "second 'channel.open' seen");
+        } else {
+            throw new AmqpException(
+                    ReplyCode.COMMAND_INVALID, "method " + Method.name(method.id()) + " on channel " + number);
+        }
+    }
+
+    /** A soft error. */
+    void closeWith(AmqpException error, int method) {
+        if (state instanceof State.Closing) {
+            return;
+        }
+        state = new State.Closing();
+        connection.handOver();
+        release();
+        reply(new ChannelMethod.Close(
+                error.code().code(), String.valueOf(error.getMessage()), method >>> 16, method & 0xFFFF));
+    }
+
+    void release() {
+        publisher.release();
+        consumers.release();
+    }
+}

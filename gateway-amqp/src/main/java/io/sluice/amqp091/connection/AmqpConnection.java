@@ -1,0 +1,426 @@
+package io.sluice.amqp091.connection;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.util.collection.IntObjectHashMap;
+import io.sluice.access.Caller;
+import io.sluice.amqp091.codec.AmqpException;
+import io.sluice.amqp091.codec.ConnectionMethod;
+import io.sluice.amqp091.codec.FrameDecoder;
+import io.sluice.amqp091.codec.FrameHandler;
+import io.sluice.amqp091.codec.Method;
+import io.sluice.amqp091.codec.Protocol;
+import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.engine.LogEngine.DiskState;
+import io.sluice.routing.VirtualHost;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One connection: gives each frame to its channel, closes channels on soft and itself on hard errors, and hands over what a read
+ * brought. While a channel waits for the catalog or a queue nothing more is decoded, so methods take effect in wire order.
+ * Confined to its event loop. States: {@link ConnectionState}.
+ */
+final class AmqpConnection extends ChannelInboundHandlerAdapter implements FrameHandler {
+    private static final Logger LOG = LoggerFactory.getLogger(AmqpConnection.class);
+    /** Time for the peer's close-ok, seconds. */
+    private static final int CLOSE_SECONDS = 5;
+
+    private final Shared shared;
+    private final FrameDecoder decoder;
+    private final IntObjectHashMap<AmqpChannel> channels = new IntObjectHashMap<>();
+    private final Set<String> exclusiveQueues = new HashSet<>();
+    private @Nullable ChannelHandlerContext context;
+    private @Nullable Output out;
+    private @Nullable Handshake handshake;
+    private @Nullable PublishPipeline publishes;
+    private @Nullable Heartbeats heartbeats;
+    private @Nullable Caller openCaller;
+    private @Nullable VirtualHost openHost;
+    private ConnectionState state = new ConnectionState.AwaitStartOk();
+    private int frameMax;
+    private int channelMax;
+    private int waiting;
+    private Map<String, @Nullable Object> clientCapabilities = Map.of();
+
+    AmqpConnection(Shared shared) {
+        this.shared = shared;
+        this.frameMax = shared.settings().handshakeFrameMax();
+        this.decoder = new FrameDecoder(this, frameMax);
+    }
+
+    FrameDecoder decoder() {
+        return decoder;
+    }
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext ctx) {
+        context = ctx;
+        Output output = new Output(ctx);
+        out = output;
+        handshake = new Handshake(this, shared, ctx);
+        handshake.start();
+        ctx.executor().schedule(this::handshakeTimeout, shared.settings().handshakeSeconds(), TimeUnit.SECONDS);
+    }
+
+    private void handshakeTimeout() {
+        if (!(state instanceof ConnectionState.Open) && !isClosed() && !(state instanceof ConnectionState.Closing)) {
+            LOG.info(
+                    "{}: handshake not finished after {} s, closed",
+                    this,
+                    shared.settings().handshakeSeconds());
+            ctx().close();
+        }
+    }
+
+    ChannelHandlerContext ctx() {
+        return require(context);
+    }
+
+    Output output() {
+        return require(out);
+    }
+
+    Shared shared() {
+        return shared;
+    }
+
+    Caller caller() {
+        return require(openCaller);
+    }
+
+    VirtualHost host() {
+        return require(openHost);
+    }
+
+    PublishPipeline publishes() {
+        return require(publishes);
+    }
+
+    int frameMax() {
+        return frameMax;
+    }
+
+    /** Queues to delete with this connection. */
+    Set<String> exclusiveQueues() {
+        return exclusiveQueues;
+    }
+
+    private static <T> T require(@Nullable T present) {
+        if (present == null) {
+            throw new IllegalStateException("not in this state of the connection");
+        }
+        return present;
+    }
+
+    ConnectionState state() {
+        return state;
+    }
+
+    void state(ConnectionState next) {
+        state = next;
+    }
+
+    boolean isClosed() {
+        return state instanceof ConnectionState.Closed;
+    }
+
+    boolean clientCan(String capability) {
+        return Boolean.TRUE.equals(clientCapabilities.get(capability));
+    }
+
+    void clientCapabilities(Map<String, @Nullable Object> capabilities) {
+        clientCapabilities = capabilities;
+    }
+
+    void tuned(int agreedChannelMax, int agreedFrameMax, int heartbeatSeconds) {
+        channelMax = agreedChannelMax;
+        frameMax = agreedFrameMax;
+        decoder.maxFrameSize(agreedFrameMax);
+        heartbeats = new Heartbeats(ctx(), output(), () -> {
+            LOG.info("{}: no heartbeat for two intervals of {} s, closed", this, heartbeatSeconds);
+            ctx().close();
+        });
+        heartbeats.start(heartbeatSeconds);
+    }
+
+    void opened(Caller caller, VirtualHost host) {
+        openCaller = caller;
+        openHost = host;
+        publishes = new PublishPipeline(this);
+        state = new ConnectionState.Open();
+    }
+
+    @Override
+    public void frame(int type, int channel, ByteBuf payload) {
+        if (heartbeats != null) {
+            heartbeats.onRead();
+        }
+        if (isClosed()) {
+            return;
+        }
+        int method = type == Protocol.FRAME_METHOD && payload.readableBytes() >= 4
+                ? payload.getInt(payload.readerIndex())
+                : 0;
+        try {
+            if (type == Protocol.FRAME_HEARTBEAT) {
+                if (channel != 0) {
+                    throw new AmqpException(ReplyCode.FRAME_ERROR, "heartbeat on channel " + channel);
+                }
+            } else if (channel == 0) {
+                connectionFrame(type, payload);
+            } else if (state instanceof ConnectionState.Open) {
+                channelFrame(type, channel, method, payload);
+            } else if (!(state instanceof ConnectionState.Closing)) {
+                throw new AmqpException(ReplyCode.CHANNEL_ERROR, "channel " + channel + " before connection.open");
+            }
+        } catch (RuntimeException e) {
+            fail(channel, method, e);
+        }
+    }
+
+    private void connectionFrame(int type, ByteBuf payload) {
+        if (type != Protocol.FRAME_METHOD) {
+            throw new AmqpException(ReplyCode.UNEXPECTED_FRAME, "frame of type " + type + " on channel 0");
+        }
+        Method method = Method.decode(payload.readInt(), payload);
+        if (method instanceof ConnectionMethod.Close) {
+            output().method(0, new ConnectionMethod.CloseOk());
+            finish();
+        } else if (method instanceof ConnectionMethod.CloseOk) {
+            if (state instanceof ConnectionState.Closing) {
+                finish();
+            }
+        } else if (!(state instanceof ConnectionState.Closing)) {
+            require(handshake).method(method);
+        }
+    }
+
+    private void channelFrame(int type, int number, int method, ByteBuf payload) {
+        AmqpChannel channel = channels.get(number);
+        if (channel != null) {
+            channel.frame(type, method, payload);
+            return;
+        }
+        if (method != AmqpChannel.OPEN) {
+            throw new AmqpException(ReplyCode.CHANNEL_ERROR, "expected 'channel.open' on channel " + number);
+        }
+        if (number > channelMax) {
+            throw new AmqpException(
+                    ReplyCode.NOT_ALLOWED, "number of channels opened (" + number + ") is above " + channelMax);
+        }
+        channel = new AmqpChannel(this, number);
+        channels.put(number, channel);
+        channel.opened(payload);
+    }
+
+    void removed(AmqpChannel channel) {
+        channels.remove(channel.number());
+    }
+
+    /** Ends the channel or the connection, depending on the error. */
+    void fail(int channelNumber, int method, Throwable failure) {
+        AmqpException error = Failures.of(failure);
+        if (error.code() == ReplyCode.INTERNAL_ERROR) {
+            LOG.error("{}: method {} failed", this, Method.name(method), failure);
+        }
+        AmqpChannel channel = channels.get(channelNumber);
+        if (error.isHard() || channel == null) {
+            closeWith(error, method);
+        } else {
+            LOG.info("{}: channel {} closed: {}", this, channelNumber, error.getMessage());
+            channel.closeWith(error, method);
+        }
+    }
+
+    @Override
+    public void malformed(AmqpException error) {
+        closeWith(error, 0);
+        ctx().close(); // nothing readable follows, not even a close-ok
+    }
+
+    /** Sends {@code connection.close}, waits for the answer unless the peer is not authenticated. */
+    void closeWith(AmqpException error, int method) {
+        if (isClosed() || state instanceof ConnectionState.Closing) {
+            return;
+        }
+        LOG.warn("{}: connection closed: {}", this, error.getMessage());
+        boolean known = state instanceof ConnectionState.Open;
+        output().method(
+                        0,
+                        new ConnectionMethod.Close(
+                                error.code().code(),
+                                String.valueOf(error.getMessage()),
+                                method >>> 16,
+                                method & 0xFFFF));
+        if (known) {
+            state = new ConnectionState.Closing();
+            releaseAll();
+            output().flush();
+            ctx().executor().schedule(() -> ctx().close(), CLOSE_SECONDS, TimeUnit.SECONDS);
+        } else {
+            finish();
+        }
+    }
+
+    private void finish() {
+        state = new ConnectionState.Closed();
+        decoder.stop();
+        releaseAll();
+        output().flushAndClose();
+    }
+
+    private void releaseAll() {
+        for (AmqpChannel channel : new ArrayList<>(channels.values())) {
+            channel.release();
+        }
+        channels.clear();
+        if (heartbeats != null) {
+            heartbeats.stop();
+        }
+        if (publishes != null) {
+            publishes.close();
+        }
+        VirtualHost host = openHost;
+        if (host != null) {
+            for (String queue : exclusiveQueues) {
+                host.deleteQueue(caller(), queue, false, false)
+                        .whenComplete((count, error) -> shared.exclusiveQueues().release(host.name(), queue, this));
+            }
+            exclusiveQueues.clear();
+        }
+    }
+
+    @Override
+    public void endOfRead() {
+        if (!isClosed()) {
+            handOver();
+            output().flush();
+        }
+    }
+
+    /** Publishes and settlements so far go to the shard. */
+    void handOver() {
+        if (publishes != null) {
+            publishes.submit();
+            for (AmqpChannel channel : channels.values()) {
+                channel.consumers().flushSettlements();
+            }
+        }
+    }
+
+    /**
+     * Goes on with {@code then} on this loop; until it has run, nothing more of this connection is decoded. Failures close the
+     * channel (0: the connection).
+     */
+    <T extends @Nullable Object> void await(int channel, int method, CompletionStage<T> stage, Consumer<T> then) {
+        handOver();
+        waiting++;
+        updateReading();
+        stage.whenComplete((value, failure) -> {
+            try {
+                ctx().executor().execute(() -> awaited(channel, method, value, failure, then));
+            } catch (RejectedExecutionException e) {
+                LOG.debug("{}: event loop is gone", this);
+            }
+        });
+    }
+
+    private <T extends @Nullable Object> void awaited(
+            int channel, int method, T value, @Nullable Throwable failure, Consumer<T> then) {
+        waiting--;
+        if (isClosed()) {
+            return;
+        }
+        try {
+            if (failure != null) {
+                throw Failures.of(failure);
+            }
+            then.accept(value);
+        } catch (RuntimeException e) {
+            fail(channel, method, e);
+        }
+        updateReading();
+    }
+
+    /** Stops or resumes decoding and reading. */
+    void updateReading() {
+        boolean go = waiting == 0 && (publishes == null || !publishes.isPaused());
+        if (go == !decoder.isSuspended()) {
+            return;
+        }
+        ctx().channel().config().setAutoRead(go);
+        if (go) {
+            decoder.resume();
+        } else {
+            decoder.suspend();
+        }
+    }
+
+    void diskChanged(DiskState disk) {
+        if (publishes != null && !isClosed()) {
+            publishes.diskChanged(disk);
+        }
+    }
+
+    boolean hasConsumers() {
+        for (AmqpChannel channel : channels.values()) {
+            if (channel.consumers().isConsuming()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The broker stops. */
+    void shutDown() {
+        closeWith(new AmqpException(ReplyCode.CONNECTION_FORCED, "broker is shutting down"), 0);
+        ctx().close();
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+        if (ctx.channel().isWritable()) {
+            for (AmqpChannel channel : channels.values()) {
+                channel.consumers().resume();
+                channel.consumers().flushSettlements();
+            }
+        }
+        ctx.fireChannelWritabilityChanged();
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        if (state instanceof ConnectionState.Open) {
+            LOG.info("{}: peer closed the socket without connection.close", this);
+        }
+        state = new ConnectionState.Closed();
+        releaseAll();
+        output().release();
+        ctx.fireChannelInactive();
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        LOG.info("{}: {}", this, cause.toString());
+        ctx.close();
+    }
+
+    @Override
+    public String toString() {
+        Caller caller = openCaller;
+        return caller != null
+                ? caller.connection()
+                : context == null ? "amqp" : "amqp " + ctx().channel().remoteAddress();
+    }
+}

@@ -1,0 +1,219 @@
+package io.sluice.amqp091.connection;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.sluice.queue.DeliveryBatch;
+import io.sluice.queue.DeliverySink;
+import io.sluice.queue.QueueConsumer;
+import io.sluice.queue.QueueRef;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One consumer of a channel, or one {@code basic.get}. With a prefetch each settlement grants one credit; without, the broker's own
+ * window is granted again as deliveries leave, so a client that does not read holds at most {@value #WINDOW} messages. Confined
+ * to the loop.
+ */
+final class ChannelConsumer implements DeliverySink {
+    /** Deliveries on their way to a client without prefetch. */
+    static final int WINDOW = 512;
+
+    private final ChannelConsumers channel;
+    private final String tag;
+    private final byte[] tagBytes;
+    private final QueueRef queue;
+    private final boolean noAck;
+    private final boolean get;
+    private final int prefetch;
+    private @Nullable QueueConsumer attachment;
+    private int open;
+    private int used;
+    private int delivered;
+    private boolean cancelled;
+    private boolean left;
+    private boolean dirty;
+    private @Nullable String closedReason;
+
+    ChannelConsumer(ChannelConsumers channel, String tag, QueueRef queue, boolean noAck, boolean get, int prefetch) {
+        this.channel = channel;
+        this.tag = tag;
+        this.tagBytes = tag.getBytes(UTF_8);
+        this.queue = queue;
+        this.noAck = noAck;
+        this.get = get;
+        this.prefetch = prefetch;
+    }
+
+    String tag() {
+        return tag;
+    }
+
+    byte[] tagBytes() {
+        return tagBytes;
+    }
+
+    QueueRef queue() {
+        return queue;
+    }
+
+    boolean isNoAck() {
+        return noAck;
+    }
+
+    boolean isGet() {
+        return get;
+    }
+
+    int delivered() {
+        return delivered;
+    }
+
+    /** Why the queue ended it, null if it did not. */
+    @Nullable
+    String closedReason() {
+        return closedReason;
+    }
+
+    void attached(QueueConsumer consumer) {
+        attachment = consumer;
+    }
+
+    /** Grants the first credit. */
+    void begin() {
+        if (attachment != null) {
+            attachment.credit(initialCredit());
+            attachment.flush();
+        }
+    }
+
+    private int initialCredit() {
+        return get ? 1 : hasWindow() ? WINDOW : prefetch;
+    }
+
+    private boolean hasWindow() {
+        return noAck || prefetch == 0;
+    }
+
+    @Override
+    public Executor executor() {
+        return channel.executor();
+    }
+
+    @Override
+    public void deliver(DeliveryBatch batch) {
+        try {
+            if (left) {
+                return; // leaving has returned them
+            }
+            if (cancelled) {
+                for (int i = 0; i < batch.size(); i++) {
+                    release(batch.deliveryId(i), false);
+                }
+                flush();
+            } else {
+                channel.deliver(this, batch, 0);
+            }
+        } finally {
+            batch.release();
+        }
+    }
+
+    /** {@code count} deliveries were written. */
+    void wrote(int count) {
+        delivered += count;
+        if (!noAck) {
+            open += count;
+        }
+        used += count;
+    }
+
+    /** Grants the window again once half of it has left and the socket takes more. */
+    void replenish(boolean writable) {
+        if (!get && hasWindow() && writable && used >= WINDOW / 2 && attachment != null && !cancelled) {
+            attachment.credit(used);
+            used = 0;
+            dirty = true;
+        }
+    }
+
+    void ack(long deliveryId) {
+        if (attachment != null) {
+            attachment.ack(deliveryId);
+        }
+        settled();
+    }
+
+    void reject(long deliveryId) {
+        if (attachment != null) {
+            attachment.reject(deliveryId);
+        }
+        settled();
+    }
+
+    void requeue(long deliveryId, boolean failed) {
+        release(deliveryId, failed);
+        settled();
+    }
+
+    private void release(long deliveryId, boolean failed) {
+        if (attachment != null) {
+            attachment.release(deliveryId, failed);
+            dirty = true;
+        }
+    }
+
+    /** Returns a delivery that was never written. */
+    void handBack(long deliveryId) {
+        release(deliveryId, false);
+    }
+
+    private void settled() {
+        open--;
+        dirty = true;
+        if (!cancelled && !get && !hasWindow() && attachment != null) {
+            attachment.credit(1);
+        }
+    }
+
+    /** Settlements and credits go to the shard; a consumer that is done leaves. */
+    void flush() {
+        if (dirty && attachment != null) {
+            dirty = false;
+            attachment.flush();
+        }
+        if (cancelled && open == 0) {
+            leave();
+        }
+    }
+
+    /** No more deliveries; open ones can still be settled. */
+    void cancel() {
+        cancelled = true;
+        if (open == 0) {
+            leave();
+        } else if (attachment != null) {
+            attachment.stop();
+        }
+    }
+
+    void leave() {
+        if (!left && attachment != null) {
+            left = true;
+            cancelled = true;
+            attachment.flush();
+            attachment.cancel();
+            channel.left(this);
+        }
+    }
+
+    @Override
+    public void closed(String reason) {
+        closedReason = reason;
+        if (!left) {
+            left = true;
+            boolean told = cancelled;
+            cancelled = true;
+            channel.closed(this, told);
+        }
+    }
+}

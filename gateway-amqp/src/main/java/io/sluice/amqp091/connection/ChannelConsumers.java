@@ -1,0 +1,385 @@
+package io.sluice.amqp091.connection;
+
+import io.netty.buffer.ByteBuf;
+import io.sluice.access.Operation;
+import io.sluice.access.Resource;
+import io.sluice.amqp091.codec.AmqpException;
+import io.sluice.amqp091.codec.BasicMethod;
+import io.sluice.amqp091.codec.FrameWriter;
+import io.sluice.amqp091.codec.Method;
+import io.sluice.amqp091.codec.Protocol;
+import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.amqp091.convert.OutboundMessage;
+import io.sluice.message.RecordView;
+import io.sluice.queue.DeliveryBatch;
+import io.sluice.queue.QueueConsumer;
+import io.sluice.queue.QueueRef;
+import io.sluice.routing.QueueDeclaration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Consuming on one channel: consume, cancel, get, qos and settlements. A limit over all consumers of the channel ({@code
+ * basic.qos} with {@code global}) and {@code channel.flow} hold deliveries back here, within the consumers' credit. Confined to
+ * the loop.
+ */
+final class ChannelConsumers {
+    private record Parked(ChannelConsumer consumer, DeliveryBatch batch, int from) {}
+
+    private final AmqpConnection connection;
+    private final AmqpChannel channel;
+    private final Map<String, ChannelConsumer> byTag = new HashMap<>();
+    /** All that are attached: consumers, cancelled ones with open deliveries, gets. */
+    private final Set<ChannelConsumer> attached = new HashSet<>();
+
+    private final UnackedDeliveries unacked = new UnackedDeliveries();
+    private final Deque<Parked> parked = new ArrayDeque<>();
+    private final RecordView record = new RecordView();
+    private final OutboundMessage message = new OutboundMessage();
+    private final Consumer<ByteBuf> properties = message::writeProperties;
+    private long lastTag;
+    private int prefetch;
+    private int channelPrefetch;
+    private boolean flowing = true;
+    private boolean settled;
+    private boolean released;
+
+    ChannelConsumers(AmqpConnection connection, AmqpChannel channel) {
+        this.connection = connection;
+        this.channel = channel;
+    }
+
+    Executor executor() {
+        return connection.ctx().executor();
+    }
+
+    boolean isConsuming() {
+        return !byTag.isEmpty() || unacked.size() > 0;
+    }
+
+    void method(BasicMethod method) {
+        if (method instanceof BasicMethod.Consume consume) {
+            consume(consume);
+        } else if (method instanceof BasicMethod.Cancel cancel) {
+            cancel(cancel);
+        } else if (method instanceof BasicMethod.Get get) {
+            get(get);
+        } else if (method instanceof BasicMethod.Qos qos) {
+            qos(qos);
+        } else if (method instanceof BasicMethod.Recover recover) {
+            recover(recover.requeue());
+            channel.reply(new BasicMethod.RecoverOk());
+        } else if (method instanceof BasicMethod.RecoverAsync recover) {
+            recover(recover.requeue());
+        } else {
+            throw new AmqpException(
+                    ReplyCode.COMMAND_INVALID, "method " + Method.name(method.id()) + " is the broker's to send");
+        }
+    }
+
+    private void qos(BasicMethod.Qos qos) {
+        if (qos.prefetchSize() != 0) {
+            throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "prefetch_size!=0 (" + qos.prefetchSize() + ")");
+        }
+        if (qos.global()) {
+            channelPrefetch = qos.prefetchCount();
+            resume();
+        } else {
+            prefetch = qos.prefetchCount();
+        }
+        channel.reply(new BasicMethod.QosOk());
+    }
+
+    private QueueRef queue(String name) {
+        String resolved = channel.entities().resolve(name);
+        Entities.permit(connection, Operation.READ, Resource.Kind.QUEUE, resolved);
+        QueueRef queue = connection.host().table().queue(resolved);
+        if (queue == null) {
+            if (connection.host().table().stream(resolved) != null) {
+                throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "consuming from stream '" + resolved + "'");
+            }
+            throw Entities.noQueue(connection, resolved);
+        }
+        connection.shared().exclusiveQueues().check(connection.host().name(), resolved, connection);
+        return queue;
+    }
+
+    private void consume(BasicMethod.Consume consume) {
+        if (consume.noLocal()) {
+            throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "no_local=true");
+        }
+        for (String argument : consume.arguments().keySet()) {
+            if (argument.startsWith("x-")) {
+                throw new AmqpException(
+                        ReplyCode.NOT_IMPLEMENTED, "consumer argument '" + argument + "' is not supported");
+            }
+        }
+        QueueRef queue = queue(consume.queue());
+        String tag = consume.consumerTag().isEmpty() ? "amq.ctag-" + UUID.randomUUID() : consume.consumerTag();
+        if (byTag.containsKey(tag)) {
+            throw new AmqpException(ReplyCode.NOT_ALLOWED, "attempt to reuse consumer tag '" + tag + "'");
+        }
+        if (consume.exclusive() && queue.stats().consumers() > 0) {
+            throw inUse(queue, "exclusive access refused");
+        }
+        ChannelConsumer consumer = new ChannelConsumer(this, tag, queue, consume.noAck(), false, prefetch);
+        QueueConsumer end = attach(consumer, consume.exclusive());
+        CompletableFuture<@Nullable Void> applied = new CompletableFuture<>();
+        end.barrier(() -> applied.complete(null));
+        connection.await(channel.number(), consume.id(), applied, done -> {
+            if (released) {
+                return;
+            }
+            if (consumer.closedReason() != null) {
+                attached.remove(consumer);
+                throw inUse(queue, consumer.closedReason());
+            }
+            byTag.put(tag, consumer);
+            if (!consume.noWait()) {
+                channel.reply(new BasicMethod.ConsumeOk(tag));
+            }
+            consumer.begin();
+        });
+    }
+
+    private QueueConsumer attach(ChannelConsumer consumer, boolean exclusive) {
+        QueueConsumer end = consumer.queue()
+                .attach(
+                        connection.caller(),
+                        new QueueRef.ConsumerSpec(connection + " " + consumer.tag(), consumer.isNoAck(), exclusive, 0),
+                        consumer);
+        consumer.attached(end);
+        attached.add(consumer);
+        return end;
+    }
+
+    private static AmqpException inUse(QueueRef queue, @Nullable String why) {
+        return new AmqpException(
+                ReplyCode.ACCESS_REFUSED, "queue '" + queue.spec().name() + "': " + why);
+    }
+
+    private void cancel(BasicMethod.Cancel cancel) {
+        ChannelConsumer consumer = byTag.remove(cancel.consumerTag());
+        if (consumer != null) {
+            returnParked(consumer);
+            consumer.cancel();
+        }
+        if (!cancel.noWait()) {
+            channel.reply(new BasicMethod.CancelOk(cancel.consumerTag()));
+        }
+    }
+
+    private void get(BasicMethod.Get get) {
+        QueueRef queue = queue(get.queue());
+        ChannelConsumer consumer = new ChannelConsumer(this, "basic.get", queue, get.noAck(), true, 0);
+        flushSettlements();
+        QueueConsumer end = attach(consumer, false);
+        CompletableFuture<@Nullable Void> drained = new CompletableFuture<>();
+        consumer.begin();
+        end.drain(() -> drained.complete(null));
+        end.flush();
+        connection.await(channel.number(), get.id(), drained, done -> {
+            if (consumer.closedReason() != null) {
+                throw inUse(queue, consumer.closedReason());
+            }
+            if (released) {
+                return;
+            }
+            if (consumer.delivered() == 0) {
+                channel.reply(new BasicMethod.GetEmpty());
+            }
+            consumer.cancel();
+        });
+    }
+
+    /** Writes deliveries from index {@code from} on, or keeps them while the channel is held back. */
+    void deliver(ChannelConsumer consumer, DeliveryBatch batch, int from) {
+        if (released) {
+            return;
+        }
+        int written = 0;
+        for (int i = from; i < batch.size(); i++) {
+            if (mustPark(consumer)) {
+                parked.add(new Parked(consumer, (DeliveryBatch) batch.retain(), i));
+                break;
+            }
+            write(consumer, batch, i);
+            written++;
+        }
+        if (written > 0) {
+            consumer.wrote(written);
+            connection.output().wrote();
+            consumer.replenish(connection.output().isWritable());
+            consumer.flush();
+        }
+    }
+
+    private boolean mustPark(ChannelConsumer consumer) {
+        return !consumer.isGet()
+                && (!flowing || channelPrefetch > 0 && !consumer.isNoAck() && unacked.size() >= channelPrefetch);
+    }
+
+    private void write(ChannelConsumer consumer, DeliveryBatch batch, int i) {
+        long tag = ++lastTag;
+        batch.record(i, record);
+        message.read(record, batch.deliveryCount(i));
+        ByteBuf out = connection.output().buffer();
+        int start = FrameWriter.begin(out, Protocol.FRAME_METHOD, channel.number());
+        if (consumer.isGet()) {
+            out.writeInt(Protocol.BASIC_GET_OK);
+        } else {
+            out.writeInt(Protocol.BASIC_DELIVER);
+            out.writeByte(consumer.tagBytes().length);
+            out.writeBytes(consumer.tagBytes());
+        }
+        out.writeLong(tag);
+        out.writeBoolean(batch.redelivered(i));
+        message.writeExchange(out);
+        message.writeRoutingKey(out);
+        if (consumer.isGet()) {
+            out.writeInt(
+                    (int) Math.min(Integer.MAX_VALUE, consumer.queue().stats().ready()));
+        }
+        FrameWriter.end(out, start);
+        FrameWriter.content(
+                out,
+                channel.number(),
+                properties,
+                record.buffer(),
+                record.valueStart(),
+                Math.max(0, record.valueLength()),
+                connection.frameMax());
+        if (!consumer.isNoAck()) {
+            unacked.add(tag, consumer, batch.deliveryId(i));
+        }
+    }
+
+    void ack(long tag, boolean multiple) {
+        settle(tag, multiple, ChannelConsumer::ack);
+    }
+
+    void nack(long tag, boolean multiple, boolean requeue) {
+        if (requeue) {
+            settle(tag, multiple, (consumer, id) -> consumer.requeue(id, true));
+        } else {
+            settle(tag, multiple, ChannelConsumer::reject);
+        }
+    }
+
+    private void settle(long tag, boolean multiple, UnackedDeliveries.Taker taker) {
+        boolean known;
+        if (!multiple) {
+            known = unacked.take(tag, taker);
+        } else if (tag == 0) {
+            unacked.takeUpTo(lastTag, taker);
+            known = true;
+        } else {
+            known = tag > 0 && tag <= lastTag && unacked.takeUpTo(tag, taker) > 0;
+        }
+        settled = true;
+        if (!known) {
+            throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "unknown delivery tag " + tag);
+        }
+    }
+
+    private void recover(boolean requeue) {
+        if (!requeue) {
+            throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "requeue=false");
+        }
+        unacked.takeUpTo(lastTag, (consumer, id) -> consumer.requeue(id, false));
+        settled = true;
+    }
+
+    void flow(boolean active) {
+        flowing = active;
+        resume();
+    }
+
+    /** Writes what was held back, as far as it may leave now. */
+    void resume() {
+        int rounds = parked.size();
+        while (rounds-- > 0) {
+            Parked next = parked.remove();
+            try {
+                deliver(next.consumer(), next.batch(), next.from());
+            } finally {
+                next.batch().release();
+            }
+        }
+        for (ChannelConsumer consumer : new ArrayList<>(byTag.values())) {
+            consumer.replenish(connection.output().isWritable());
+            consumer.flush();
+        }
+    }
+
+    /** Settlements of this read go to the shard; called once per read. */
+    void flushSettlements() {
+        if (!settled) {
+            return;
+        }
+        settled = false;
+        if (!parked.isEmpty()) {
+            resume();
+        }
+        for (ChannelConsumer consumer : new ArrayList<>(attached)) {
+            consumer.flush();
+        }
+    }
+
+    private void returnParked(ChannelConsumer consumer) {
+        parked.removeIf(entry -> {
+            if (!entry.consumer().equals(consumer)) {
+                return false;
+            }
+            for (int i = entry.from(); i < entry.batch().size(); i++) {
+                consumer.handBack(entry.batch().deliveryId(i));
+            }
+            entry.batch().release();
+            return true;
+        });
+    }
+
+    /** The queue ended a consumer. */
+    void closed(ChannelConsumer consumer, boolean told) {
+        attached.remove(consumer);
+        boolean known = byTag.remove(consumer.tag(), consumer);
+        if (known && !told && !released && connection.clientCan("consumer_cancel_notify")) {
+            channel.reply(new BasicMethod.Cancel(consumer.tag(), true));
+        }
+    }
+
+    /** A consumer left its queue: an auto-delete queue goes with its last one. */
+    void left(ChannelConsumer consumer) {
+        attached.remove(consumer);
+        String name = consumer.queue().spec().name();
+        QueueDeclaration declaration = connection.host().table().queueDeclaration(name);
+        if (declaration != null && declaration.autoDelete() && !consumer.isGet()) {
+            connection.host().deleteQueue(connection.caller(), name, true, false);
+        }
+    }
+
+    void release() {
+        if (released) {
+            return;
+        }
+        released = true;
+        for (Parked entry : parked) {
+            entry.batch().release();
+        }
+        parked.clear();
+        byTag.clear();
+        for (ChannelConsumer consumer : new ArrayList<>(attached)) {
+            consumer.leave();
+        }
+    }
+}

@@ -1,0 +1,328 @@
+package io.sluice.amqp091.connection;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.netty.buffer.ByteBuf;
+import io.sluice.access.Operation;
+import io.sluice.access.Resource;
+import io.sluice.amqp091.codec.AmqpException;
+import io.sluice.amqp091.codec.BasicMethod;
+import io.sluice.amqp091.codec.ContentHeader;
+import io.sluice.amqp091.codec.FrameWriter;
+import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.amqp091.convert.InboundMessage;
+import io.sluice.log.Durability;
+import io.sluice.log.LogException;
+import io.sluice.message.RecordFields;
+import io.sluice.routing.ExchangeInfo;
+import io.sluice.routing.Route;
+import io.sluice.routing.RoutingTable;
+import io.sluice.routing.topic.TopicNames;
+import io.sluice.shard.PublishBatch;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Publishing on one channel: {@code basic.publish}, content header and body frames become one record of the connection's batch.
+ * Names and route of the last message are kept, so that a run of messages to one address costs a comparison of bytes. Confined
+ * to the loop.
+ */
+final class ChannelPublisher {
+    private enum Expect {
+        METHOD,
+        HEADER,
+        BODY
+    }
+
+    private static final byte[] NONE = {};
+
+    private final AmqpConnection connection;
+    private final int channel;
+    private final ContentHeader header;
+    private final InboundMessage message;
+    private final ConfirmTracker confirms = new ConfirmTracker();
+    private Expect expect = Expect.METHOD;
+    private boolean confirming;
+    private long sequence;
+    private boolean released;
+
+    private byte[] exchangeBytes = NONE;
+    private byte[] keyBytes = NONE;
+    private String exchange = "";
+    private String key = "";
+    private boolean known;
+    private boolean mandatory;
+    private @Nullable RoutingTable table;
+    private @Nullable Route route;
+    private int routeQos = -1;
+
+    private @Nullable ByteBuf body;
+    private int bodyLength;
+
+    ChannelPublisher(AmqpConnection connection, int channel) {
+        this.connection = connection;
+        this.channel = channel;
+        this.header = new ContentHeader(connection.ctx().alloc().buffer(256));
+        this.message = new InboundMessage(header);
+    }
+
+    /** True between a publish and the end of its body. */
+    boolean isInMessage() {
+        return expect != Expect.METHOD;
+    }
+
+    void confirmSelect() {
+        confirming = true;
+    }
+
+    /** Arguments of {@code basic.publish}. */
+    void publish(ByteBuf in) {
+        in.skipBytes(2);
+        boolean same = isLastAddress(in);
+        int exchangeLength = in.readUnsignedByte();
+        if (same && known) {
+            in.skipBytes(exchangeLength);
+            in.skipBytes(in.readUnsignedByte());
+        } else {
+            known = false;
+            route = null;
+            exchangeBytes = new byte[exchangeLength];
+            in.readBytes(exchangeBytes);
+            keyBytes = new byte[in.readUnsignedByte()];
+            in.readBytes(keyBytes);
+            exchange = new String(exchangeBytes, UTF_8);
+            key = new String(keyBytes, UTF_8);
+        }
+        int bits = in.readByte();
+        mandatory = (bits & 1) != 0;
+        if ((bits & 2) != 0) {
+            throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "immediate=true");
+        }
+        checkExchange();
+        known = true;
+        expect = Expect.HEADER;
+    }
+
+    /** True if exchange and routing key are those of the message before. */
+    private boolean isLastAddress(ByteBuf in) {
+        int at = in.readerIndex();
+        return matchesAt(in, at, exchangeBytes) && matchesAt(in, at + 1 + exchangeBytes.length, keyBytes);
+    }
+
+    private static boolean matchesAt(ByteBuf in, int at, byte[] last) {
+        if (at + last.length >= in.writerIndex() || in.getUnsignedByte(at) != last.length) {
+            return false;
+        }
+        for (int i = 0; i < last.length; i++) {
+            if (in.getByte(at + 1 + i) != last[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    @SuppressWarnings("ReferenceEquality") // a table is immutable: the same object means nothing changed
+    private void checkExchange() {
+        RoutingTable now = connection.host().table();
+        if (known && now == table) {
+            return;
+        }
+        table = now;
+        route = null;
+        if (!exchange.isEmpty()) {
+            ExchangeInfo info = now.exchange(exchange);
+            if (info == null) {
+                throw new AmqpException(
+                        ReplyCode.NOT_FOUND,
+                        "no exchange '" + exchange + "' in vhost '"
+                                + connection.host().name() + "'");
+            }
+            if (info.internal()) {
+                throw new AmqpException(
+                        ReplyCode.ACCESS_REFUSED, "cannot publish to internal exchange '" + exchange + "'");
+            }
+        }
+        Entities.permit(
+                connection, Operation.WRITE, Resource.Kind.EXCHANGE, exchange.isEmpty() ? "amq.default" : exchange);
+    }
+
+    /** A content header frame. */
+    void header(ByteBuf payload) {
+        if (expect != Expect.HEADER) {
+            throw new AmqpException(ReplyCode.UNEXPECTED_FRAME, "content header without basic.publish");
+        }
+        header.read(payload);
+        long size = header.bodySize();
+        int limit = connection.shared().settings().maxMessageBytes();
+        if (size < 0 || size > limit) {
+            expect = Expect.METHOD;
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED,
+                    "message size " + Long.toUnsignedString(size) + " is larger than configured max size " + limit);
+        }
+        message.inspect();
+        if (header.has(ContentHeader.USER_ID)
+                && !header.text(ContentHeader.USER_ID)
+                        .equals(connection.caller().principal().name())) {
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED,
+                    "user_id property set to '" + header.text(ContentHeader.USER_ID) + "' but authenticated user was '"
+                            + connection.caller().principal().name() + "'");
+        }
+        bodyLength = (int) size;
+        if (bodyLength == 0) {
+            complete(payload, payload.readerIndex());
+        } else {
+            expect = Expect.BODY;
+        }
+    }
+
+    /** A body frame. */
+    void body(ByteBuf payload) {
+        if (expect != Expect.BODY) {
+            throw new AmqpException(ReplyCode.UNEXPECTED_FRAME, "body frame without content header");
+        }
+        int length = payload.readableBytes();
+        ByteBuf parts = body;
+        if (parts == null && length == bodyLength) {
+            complete(payload, payload.readerIndex());
+            return;
+        }
+        if (parts == null) {
+            // grows as parts come: what a client only announces takes no memory
+            parts = connection.ctx().alloc().buffer(Math.min(bodyLength, 2 * length));
+            body = parts;
+        }
+        if (parts.readableBytes() + length > bodyLength) {
+            throw new AmqpException(
+                    ReplyCode.FRAME_ERROR, "body frames exceed the announced size of " + bodyLength + " bytes");
+        }
+        parts.writeBytes(payload);
+        if (parts.readableBytes() == bodyLength) {
+            body = null;
+            try {
+                complete(parts, 0);
+            } finally {
+                parts.release();
+            }
+        }
+    }
+
+    private void complete(ByteBuf content, int start) {
+        expect = Expect.METHOD;
+        boolean persistent = header.octet(ContentHeader.DELIVERY_MODE) == 2;
+        Route target = route(persistent || confirming ? 1 : 0);
+        long number = confirming ? ++sequence : 0;
+        if (target.isEmpty()) {
+            if (mandatory) {
+                returnMessage(content, start);
+            }
+        } else {
+            append(target, content, start, persistent, number);
+        }
+        connection.publishes().added(this, number);
+    }
+
+    private Route route(int qos) {
+        Route present = route;
+        RoutingTable now = table;
+        if ((present == null || routeQos != qos) && now != null) {
+            present = now.route(exchange, key, qos, null);
+            route = present;
+            routeQos = qos;
+        }
+        return present == null ? Route.NONE : present;
+    }
+
+    private void append(Route target, ByteBuf content, int start, boolean persistent, long number) {
+        PublishBatch batch = connection.publishes().batch();
+        ByteBuf out = batch.buffer();
+        int begin = out.writerIndex();
+        batch.begin();
+        boolean ownKey = message.hasKey();
+        if (ownKey) {
+            RecordFields.writeVarint(out, message.keyLength());
+            out.writeBytes(header.buffer(), message.keyStart(), message.keyLength());
+        } else {
+            RecordFields.writeBytes(out, keyBytes);
+        }
+        RecordFields.writeVarint(out, bodyLength);
+        out.writeBytes(content, start, bodyLength);
+        int headersAt = out.writerIndex();
+        batch.headers();
+        long now = connection.shared().broker().clock().epochMillis();
+        int headers = message.writeHeaders(out, exchangeBytes, keyBytes, now);
+        long timestamp = message.timestamp(now);
+        if (target.direct().length > 0) {
+            AmqpDirectMessage direct = new AmqpDirectMessage(
+                    TopicNames.topicOfKey(key),
+                    persistent || confirming ? 1 : 0,
+                    AmqpDirectMessage.encode(
+                            out, begin, headersAt, headers, connection.ctx().alloc()),
+                    timestamp);
+            connection.publishes().direct().add(direct, target);
+            direct.release();
+        }
+        if (target.stored().isEmpty()) {
+            out.writerIndex(begin);
+            return;
+        }
+        Durability durability = !persistent ? Durability.MEMORY : confirming ? Durability.GROUP : Durability.OS;
+        batch.end(headers, target.stored(), orderHash(target, ownKey), timestamp, durability, number);
+    }
+
+    /** Order follows the exchange, or the queue for the default exchange; the record key where only streams take the message. */
+    private int orderHash(Route target, boolean ownKey) {
+        if (ownKey && target.stored().queueCount() == 0) {
+            int hash = 1;
+            for (int i = 0; i < message.keyLength(); i++) {
+                hash = 31 * hash + header.buffer().getByte(message.keyStart() + i);
+            }
+            return hash;
+        }
+        return exchange.isEmpty() ? key.hashCode() : exchange.hashCode();
+    }
+
+    private void returnMessage(ByteBuf content, int start) {
+        ByteBuf out = connection.output().buffer();
+        FrameWriter.method(
+                out,
+                channel,
+                new BasicMethod.Return(ReplyCode.NO_ROUTE.code(), ReplyCode.NO_ROUTE.name(), exchange, key));
+        ByteBuf properties = header.buffer();
+        FrameWriter.content(
+                out,
+                channel,
+                to -> to.writeBytes(properties, 0, properties.writerIndex()),
+                content,
+                start,
+                bodyLength,
+                connection.frameMax());
+        connection.output().wrote();
+    }
+
+    /** Messages {@code first} to {@code last} are stored or refused; 0 = without confirms. */
+    void completed(long first, long last, @Nullable LogException error) {
+        if (released) {
+            return;
+        }
+        if (last > 0) {
+            if (confirms.complete(connection.output().buffer(), channel, Math.max(1, first), last, error == null)) {
+                connection.output().wrote();
+            }
+        } else if (error != null) {
+            connection.fail(channel, io.sluice.amqp091.codec.Protocol.BASIC_PUBLISH, error);
+        }
+    }
+
+    void release() {
+        if (released) {
+            return;
+        }
+        released = true;
+        header.buffer().release();
+        if (body != null) {
+            body.release();
+            body = null;
+        }
+    }
+}

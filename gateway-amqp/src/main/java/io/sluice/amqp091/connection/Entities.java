@@ -1,0 +1,376 @@
+package io.sluice.amqp091.connection;
+
+import io.sluice.access.Operation;
+import io.sluice.access.Resource;
+import io.sluice.amqp091.codec.AmqpException;
+import io.sluice.amqp091.codec.ExchangeMethod;
+import io.sluice.amqp091.codec.Method;
+import io.sluice.amqp091.codec.QueueMethod;
+import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.log.StreamConfig;
+import io.sluice.queue.QueueRef;
+import io.sluice.routing.Binding;
+import io.sluice.routing.ExchangeInfo;
+import io.sluice.routing.QueueDeclaration;
+import io.sluice.routing.RoutingTable;
+import java.util.Base64;
+import java.util.Locale;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
+
+/** {@code exchange.*} and {@code queue.*} on one channel. Confined to the loop. */
+final class Entities {
+    private final AmqpConnection connection;
+    private final AmqpChannel channel;
+    private @Nullable String lastDeclared;
+
+    Entities(AmqpConnection connection, AmqpChannel channel) {
+        this.connection = connection;
+        this.channel = channel;
+    }
+
+    /** Asks the authorizer; refuses with 403. */
+    static void permit(AmqpConnection connection, Operation operation, Resource.Kind kind, String name) {
+        if (!connection.caller().may(operation, kind, name)) {
+            throw new AmqpException(
+                    ReplyCode.ACCESS_REFUSED,
+                    operation.name().toLowerCase(Locale.ROOT) + " access to "
+                            + kind.name().toLowerCase(Locale.ROOT)
+                            + " '" + name + "' in vhost '" + connection.host().name() + "' refused for user '"
+                            + connection.caller().principal().name() + "'");
+        }
+    }
+
+    static AmqpException noQueue(AmqpConnection connection, String name) {
+        return new AmqpException(
+                ReplyCode.NOT_FOUND,
+                "no queue '" + name + "' in vhost '" + connection.host().name() + "'");
+    }
+
+    private AmqpException noExchange(String name) {
+        return new AmqpException(
+                ReplyCode.NOT_FOUND,
+                "no exchange '" + name + "' in vhost '" + connection.host().name() + "'");
+    }
+
+    /** An empty name stands for the queue this channel declared last. */
+    String resolve(String name) {
+        if (!name.isEmpty()) {
+            return name;
+        }
+        String last = lastDeclared;
+        if (last == null) {
+            throw new AmqpException(ReplyCode.NOT_FOUND, "no previously declared queue");
+        }
+        return last;
+    }
+
+    private RoutingTable table() {
+        return connection.host().table();
+    }
+
+    /** Waits for a change, then replies. */
+    private void change(Method method, CompletionStage<?> stage, @Nullable Method reply) {
+        connection.await(channel.number(), method.id(), stage, done -> {
+            if (reply != null) {
+                channel.reply(reply);
+            }
+        });
+    }
+
+    void exchange(ExchangeMethod method) {
+        if (method instanceof ExchangeMethod.Declare declare) {
+            declare(declare);
+        } else if (method instanceof ExchangeMethod.Delete delete) {
+            refuseDefault(delete.exchange());
+            refuseReserved("exchange", delete.exchange());
+            change(
+                    delete,
+                    connection.host().deleteExchange(connection.caller(), delete.exchange(), delete.ifUnused()),
+                    delete.noWait() ? null : new ExchangeMethod.DeleteOk());
+        } else if (method instanceof ExchangeMethod.Bind bind) {
+            change(
+                    bind,
+                    connection
+                            .host()
+                            .bind(
+                                    connection.caller(),
+                                    toExchange(bind.source(), bind.destination(), bind.routingKey(), bind.arguments())),
+                    bind.noWait() ? null : new ExchangeMethod.BindOk());
+        } else if (method instanceof ExchangeMethod.Unbind unbind) {
+            change(
+                    unbind,
+                    connection
+                            .host()
+                            .unbind(
+                                    connection.caller(),
+                                    toExchange(
+                                            unbind.source(),
+                                            unbind.destination(),
+                                            unbind.routingKey(),
+                                            unbind.arguments())),
+                    unbind.noWait() ? null : new ExchangeMethod.UnbindOk());
+        } else {
+            throw new AmqpException(
+                    ReplyCode.COMMAND_INVALID, "method " + Method.name(method.id()) + " is the broker's to send");
+        }
+    }
+
+    private void declare(ExchangeMethod.Declare declare) {
+        String name = declare.exchange();
+        refuseDefault(name);
+        Method reply = declare.noWait() ? null : new ExchangeMethod.DeclareOk();
+        ExchangeInfo present = table().exchange(name);
+        if (declare.passive()) {
+            if (present == null) {
+                throw noExchange(name);
+            }
+            if (reply != null) {
+                channel.reply(reply);
+            }
+            return;
+        }
+        if (present == null) {
+            refuseReserved("exchange", name);
+        }
+        ExchangeInfo.Type type = switch (declare.type()) {
+            case "direct" -> ExchangeInfo.Type.DIRECT;
+            case "fanout" -> ExchangeInfo.Type.FANOUT;
+            case "topic" -> ExchangeInfo.Type.TOPIC;
+            case "headers" ->
+                throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "exchanges of type 'headers' are not supported");
+            default ->
+                throw new AmqpException(ReplyCode.COMMAND_INVALID, "unknown exchange type '" + declare.type() + "'");
+        };
+        for (String argument : declare.arguments().keySet()) {
+            if (argument.startsWith("x-") || argument.equals("alternate-exchange")) {
+                throw new AmqpException(
+                        ReplyCode.NOT_IMPLEMENTED, "exchange argument '" + argument + "' is not supported");
+            }
+        }
+        ExchangeInfo wanted = new ExchangeInfo(
+                name,
+                type,
+                declare.durable(),
+                declare.autoDelete(),
+                declare.internal(),
+                QueueArguments.asText(declare.arguments()));
+        change(declare, connection.host().declareExchange(connection.caller(), wanted), reply);
+    }
+
+    private void refuseDefault(String name) {
+        if (name.isEmpty() || name.equals("amq.default")) {
+            throw new AmqpException(ReplyCode.ACCESS_REFUSED, "operation not permitted on the default exchange");
+        }
+    }
+
+    private static void refuseReserved(String kind, String name) {
+        if (name.startsWith("amq.")) {
+            throw new AmqpException(
+                    ReplyCode.ACCESS_REFUSED, kind + " name '" + name + "' contains reserved prefix 'amq.*'");
+        }
+    }
+
+    private Binding toExchange(String source, String destination, String key, Map<String, @Nullable Object> arguments) {
+        refuseDefault(source);
+        refuseDefault(destination);
+        if (table().exchange(destination) == null) {
+            throw noExchange(destination);
+        }
+        return binding(source, new Binding.End(Binding.Kind.EXCHANGE, destination), key, arguments);
+    }
+
+    private Binding toQueue(String source, String queue, String key, Map<String, @Nullable Object> arguments) {
+        refuseDefault(source);
+        Binding.Kind kind = table().queue(queue) != null ? Binding.Kind.QUEUE : Binding.Kind.STREAM;
+        if (kind == Binding.Kind.STREAM && table().stream(queue) == null) {
+            throw noQueue(connection, queue);
+        }
+        connection.shared().exclusiveQueues().check(connection.host().name(), queue, connection);
+        return binding(source, new Binding.End(kind, queue), key, arguments);
+    }
+
+    private Binding binding(String source, Binding.End end, String key, Map<String, @Nullable Object> arguments) {
+        if (table().exchange(source) == null) {
+            throw noExchange(source);
+        }
+        return new Binding(
+                new Binding.End(Binding.Kind.EXCHANGE, source),
+                end,
+                key,
+                QueueArguments.asText(arguments),
+                Binding.Origin.CLIENT);
+    }
+
+    void queue(QueueMethod method) {
+        if (method instanceof QueueMethod.Declare declare) {
+            declare(declare);
+        } else if (method instanceof QueueMethod.Bind bind) {
+            change(
+                    bind,
+                    connection
+                            .host()
+                            .bind(
+                                    connection.caller(),
+                                    toQueue(
+                                            bind.exchange(),
+                                            resolve(bind.queue()),
+                                            bind.routingKey(),
+                                            bind.arguments())),
+                    bind.noWait() ? null : new QueueMethod.BindOk());
+        } else if (method instanceof QueueMethod.Unbind unbind) {
+            change(
+                    unbind,
+                    connection
+                            .host()
+                            .unbind(
+                                    connection.caller(),
+                                    toQueue(
+                                            unbind.exchange(),
+                                            resolve(unbind.queue()),
+                                            unbind.routingKey(),
+                                            unbind.arguments())),
+                    new QueueMethod.UnbindOk());
+        } else if (method instanceof QueueMethod.Purge purge) {
+            purge(purge);
+        } else if (method instanceof QueueMethod.Delete delete) {
+            delete(delete);
+        } else {
+            throw new AmqpException(
+                    ReplyCode.COMMAND_INVALID, "method " + Method.name(method.id()) + " is the broker's to send");
+        }
+    }
+
+    private void declare(QueueMethod.Declare declare) {
+        String vhost = connection.host().name();
+        ExclusiveQueues locks = connection.shared().exclusiveQueues();
+        if (declare.passive()) {
+            String name = resolve(declare.queue());
+            locks.check(vhost, name, connection);
+            QueueRef queue = table().queue(name);
+            if (queue == null && table().stream(name) == null) {
+                throw noQueue(connection, name);
+            }
+            declared(declare, name, queue);
+            return;
+        }
+        QueueArguments arguments = QueueArguments.parse(declare.arguments());
+        String name = declare.queue().isEmpty() ? "amq.gen-" + randomName() : declare.queue();
+        if (!declare.queue().isEmpty() && table().queue(name) == null) {
+            refuseReserved("queue", name);
+        }
+        locks.check(vhost, name, connection);
+        if (arguments.isStream()) {
+            declareStream(declare, name);
+            return;
+        }
+        QueueDeclaration declaration = new QueueDeclaration(
+                name,
+                declare.durable() && !declare.exclusive(),
+                declare.exclusive(),
+                declare.autoDelete(),
+                arguments.policy(),
+                arguments.text());
+        if (declare.exclusive()) {
+            QueueDeclaration present = table().queueDeclaration(name);
+            if (present != null && !present.exclusive()) {
+                throw new AmqpException(
+                        ReplyCode.RESOURCE_LOCKED, "queue '" + name + "' in vhost '" + vhost + "' is not exclusive");
+            }
+            locks.claim(vhost, name, connection);
+        }
+        CompletionStage<QueueRef> stage = connection.host().declareQueue(connection.caller(), declaration);
+        if (declare.exclusive()) {
+            connection.exclusiveQueues().add(name);
+        }
+        connection.await(channel.number(), declare.id(), stage, queue -> declared(declare, name, queue));
+    }
+
+    private void declareStream(QueueMethod.Declare declare, String name) {
+        if (!declare.durable() || declare.exclusive() || declare.autoDelete()) {
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED,
+                    "stream '" + name + "' must be durable and neither exclusive nor auto-delete");
+        }
+        if (table().queue(name) != null) {
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED, "inequivalent arg 'x-queue-type' for queue '" + name + "'");
+        }
+        connection.await(
+                channel.number(),
+                declare.id(),
+                connection.host().declareStream(connection.caller(), name, 1, StreamConfig.DEFAULT, Map.of()),
+                stream -> declared(declare, name, null));
+    }
+
+    private static String randomName() {
+        UUID id = UUID.randomUUID();
+        java.nio.ByteBuffer bytes = java.nio.ByteBuffer.allocate(16);
+        bytes.putLong(id.getMostSignificantBits()).putLong(id.getLeastSignificantBits());
+        return Base64.getUrlEncoder().withoutPadding().encodeToString(bytes.array());
+    }
+
+    private void declared(QueueMethod.Declare declare, String name, @Nullable QueueRef queue) {
+        lastDeclared = name;
+        if (!declare.noWait()) {
+            int ready = queue == null ? 0 : count(queue.stats().ready());
+            int consumers = queue == null ? 0 : queue.stats().consumers();
+            channel.reply(new QueueMethod.DeclareOk(name, ready, consumers));
+        }
+    }
+
+    private static int count(long messages) {
+        return (int) Math.min(Integer.MAX_VALUE, messages);
+    }
+
+    private void purge(QueueMethod.Purge purge) {
+        String name = resolve(purge.queue());
+        permit(connection, Operation.READ, Resource.Kind.QUEUE, name);
+        connection.shared().exclusiveQueues().check(connection.host().name(), name, connection);
+        QueueRef queue = table().queue(name);
+        if (queue == null) {
+            if (table().stream(name) != null) {
+                throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "purging stream '" + name + "'");
+            }
+            throw noQueue(connection, name);
+        }
+        connection.handOver(); // purge sees what was published before it
+        connection.await(channel.number(), purge.id(), queue.purge(connection.caller()), purged -> {
+            if (!purge.noWait()) {
+                channel.reply(new QueueMethod.PurgeOk(count(purged)));
+            }
+        });
+    }
+
+    private void delete(QueueMethod.Delete delete) {
+        String name = resolve(delete.queue());
+        String vhost = connection.host().name();
+        connection.shared().exclusiveQueues().check(vhost, name, connection);
+        connection.handOver();
+        if (table().queue(name) == null) {
+            QueueMethod.DeleteOk none = new QueueMethod.DeleteOk(0);
+            if (table().stream(name) != null) {
+                change(
+                        delete,
+                        connection.host().deleteStream(connection.caller(), name),
+                        delete.noWait() ? null : none);
+            } else if (!delete.noWait()) {
+                channel.reply(none); // deleting what is not there succeeds, as RabbitMQ has it
+            }
+            return;
+        }
+        connection.await(
+                channel.number(),
+                delete.id(),
+                connection.host().deleteQueue(connection.caller(), name, delete.ifUnused(), delete.ifEmpty()),
+                deleted -> {
+                    connection.shared().exclusiveQueues().release(vhost, name, connection);
+                    connection.exclusiveQueues().remove(name);
+                    if (!delete.noWait()) {
+                        channel.reply(new QueueMethod.DeleteOk(count(deleted)));
+                    }
+                });
+    }
+}

@@ -1,0 +1,219 @@
+package io.sluice.amqp091.connection;
+
+import io.sluice.amqp091.codec.ConnectionMethod;
+import io.sluice.engine.LogEngine.DiskState;
+import io.sluice.log.LogException;
+import io.sluice.routing.DirectDispatch;
+import io.sluice.shard.PublishBatch;
+import io.sluice.shard.ShardProxy;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Messages of all channels that one read brought, as one batch for the shard. Stops reading the connection while the shard is
+ * congested, or while the disk is full and the connection only publishes; a client that knows {@code connection.blocked} is told
+ * when this lasts. Confined to the loop.
+ */
+final class PublishPipeline {
+    private static final int SIZE_HINT = 16 * 1024;
+    /** Congestion shorter than this is not worth a notification, ms. */
+    private static final int NOTIFY_MILLIS = 1000;
+
+    private final AmqpConnection connection;
+    private final ShardProxy shard;
+    private final DirectDispatch direct;
+    private final Deque<PublishBatch> refused = new ArrayDeque<>();
+    private @Nullable PublishBatch batch;
+    private @Nullable Run run;
+    private boolean congested;
+    private boolean diskFull;
+    private boolean announced;
+    private boolean published;
+    private boolean closed;
+
+    PublishPipeline(AmqpConnection connection) {
+        this.connection = connection;
+        this.shard = connection.shared().broker().shard();
+        this.direct = new DirectDispatch(connection.ctx().executor());
+        this.diskFull = connection.shared().broker().engine().diskState() == DiskState.FULL;
+    }
+
+    /** The batch of the current read. */
+    PublishBatch batch() {
+        PublishBatch current = batch;
+        if (current == null) {
+            Run completion = new Run(connection.ctx().executor());
+            current = new PublishBatch(
+                    connection.caller(), completion, connection.ctx().alloc(), SIZE_HINT);
+            batch = current;
+            run = completion;
+        }
+        return current;
+    }
+
+    DirectDispatch direct() {
+        return direct;
+    }
+
+    /**
+     * A message was added to the batch or needed none.
+     *
+     * @param sequence its confirm number, 0 without confirms
+     */
+    void added(ChannelPublisher publisher, long sequence) {
+        published = true;
+        batch();
+        if (run != null) {
+            run.add(publisher, sequence);
+        }
+    }
+
+    /** Hands the batch over. */
+    void submit() {
+        direct.flush();
+        PublishBatch full = batch;
+        Run completion = run;
+        if (full == null || completion == null) {
+            return;
+        }
+        batch = null;
+        run = null;
+        if (full.size() == 0) {
+            full.releaseBuffer();
+            completion.completed(full, null);
+        } else if (!refused.isEmpty() || !shard.submit(full)) {
+            refused.add(full);
+            pauseForShard();
+        } else if (shard.isCongested()) {
+            pauseForShard();
+        }
+        if (diskFull) {
+            pauseForDisk();
+        }
+    }
+
+    boolean isPaused() {
+        return congested || diskFull && published && !connection.hasConsumers();
+    }
+
+    private void pauseForShard() {
+        if (congested) {
+            return;
+        }
+        congested = true;
+        connection.updateReading();
+        shard.onReady(connection.ctx().executor(), this::shardReady);
+        connection.ctx().executor().schedule(this::announceCongestion, NOTIFY_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    private void announceCongestion() {
+        if (congested && !closed) {
+            announce("broker is overloaded");
+        }
+    }
+
+    private void announce(String reason) {
+        if (!announced && connection.clientCan("connection.blocked")) {
+            announced = true;
+            connection.output().method(0, new ConnectionMethod.Blocked(reason));
+        }
+    }
+
+    private void shardReady() {
+        congested = false;
+        if (closed) {
+            return;
+        }
+        while (!refused.isEmpty()) {
+            if (!shard.submit(refused.peek())) {
+                pauseForShard();
+                return;
+            }
+            refused.remove();
+        }
+        if (shard.isCongested()) {
+            pauseForShard();
+            return;
+        }
+        goOn();
+    }
+
+    void diskChanged(DiskState disk) {
+        diskFull = disk == DiskState.FULL;
+        if (diskFull && published) {
+            pauseForDisk();
+        } else {
+            goOn();
+        }
+    }
+
+    /** A connection that also consumes is read on for its acknowledgements; its publishes are refused by the log. */
+    private void pauseForDisk() {
+        announce("low on disk");
+        connection.updateReading();
+    }
+
+    private void goOn() {
+        if (!isPaused() && announced) {
+            announced = false;
+            connection.output().method(0, new ConnectionMethod.Unblocked());
+        }
+        connection.updateReading();
+    }
+
+    void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        submit();
+        for (PublishBatch waiting : refused) {
+            waiting.releaseBuffer();
+        }
+        refused.clear();
+    }
+
+    /** What is to be confirmed when one batch is stored. */
+    private static final class Run implements PublishBatch.Completion {
+        private final Executor executor;
+        private final List<ChannelPublisher> publishers = new ArrayList<>(2);
+        private long[] firsts = new long[2];
+        private long[] lasts = new long[2];
+
+        Run(Executor executor) {
+            this.executor = executor;
+        }
+
+        void add(ChannelPublisher publisher, long sequence) {
+            int last = publishers.size() - 1;
+            if (last >= 0 && publishers.get(last).equals(publisher)) {
+                lasts[last] = sequence;
+                return;
+            }
+            if (publishers.size() == firsts.length) {
+                firsts = java.util.Arrays.copyOf(firsts, firsts.length * 2);
+                lasts = java.util.Arrays.copyOf(lasts, lasts.length * 2);
+            }
+            firsts[last + 1] = sequence;
+            lasts[last + 1] = sequence;
+            publishers.add(publisher);
+        }
+
+        @Override
+        public Executor executor() {
+            return executor;
+        }
+
+        @Override
+        public void completed(PublishBatch batch, @Nullable LogException error) {
+            for (int i = 0; i < publishers.size(); i++) {
+                publishers.get(i).completed(firsts[i], lasts[i], error);
+            }
+        }
+    }
+}

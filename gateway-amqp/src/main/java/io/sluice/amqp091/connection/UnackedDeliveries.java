@@ -1,0 +1,102 @@
+package io.sluice.amqp091.connection;
+
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Deliveries of one channel that wait for their settlement, in order of their tags. Settled ones inside leave holes, which are
+ * squeezed out before the arrays grow, so memory follows the number of open deliveries. Confined to the loop.
+ */
+final class UnackedDeliveries {
+    /** Told about each delivery taken. */
+    interface Taker {
+        void take(ChannelConsumer consumer, long deliveryId);
+    }
+
+    private long[] tags = new long[16];
+    private long[] ids = new long[16];
+    private @Nullable ChannelConsumer[] consumers = new ChannelConsumer[16];
+    private int head;
+    private int tail;
+    private int open;
+
+    void add(long tag, ChannelConsumer consumer, long deliveryId) {
+        if (tail == tags.length) {
+            makeRoom();
+        }
+        tags[tail] = tag;
+        ids[tail] = deliveryId;
+        consumers[tail++] = consumer;
+        open++;
+    }
+
+    int size() {
+        return open;
+    }
+
+    /** Takes the delivery with this tag; false if there is none. */
+    boolean take(long tag, Taker taker) {
+        int at = Arrays.binarySearch(tags, head, tail, tag);
+        if (at < 0) {
+            return false;
+        }
+        boolean taken = takeAt(at, taker);
+        dropHoles();
+        return taken;
+    }
+
+    /** Takes all up to this tag, oldest first; answers how many. */
+    int takeUpTo(long tag, Taker taker) {
+        int taken = 0;
+        while (head < tail && tags[head] <= tag) {
+            if (takeAt(head, taker)) {
+                taken++;
+            }
+            head++;
+        }
+        dropHoles();
+        return taken;
+    }
+
+    private boolean takeAt(int at, Taker taker) {
+        ChannelConsumer consumer = consumers[at];
+        if (consumer == null) {
+            return false;
+        }
+        consumers[at] = null;
+        open--;
+        taker.take(consumer, ids[at]);
+        return true;
+    }
+
+    private void dropHoles() {
+        while (head < tail && consumers[head] == null) {
+            head++;
+        }
+        if (head == tail) {
+            head = 0;
+            tail = 0;
+        }
+    }
+
+    private void makeRoom() {
+        int capacity = open > tags.length / 2 ? tags.length * 2 : tags.length;
+        long[] newTags = new long[capacity];
+        long[] newIds = new long[capacity];
+        ChannelConsumer[] newConsumers = new ChannelConsumer[capacity];
+        int to = 0;
+        for (int from = head; from < tail; from++) {
+            ChannelConsumer consumer = consumers[from];
+            if (consumer != null) {
+                newTags[to] = tags[from];
+                newIds[to] = ids[from];
+                newConsumers[to++] = consumer;
+            }
+        }
+        tags = newTags;
+        ids = newIds;
+        consumers = newConsumers;
+        head = 0;
+        tail = to;
+    }
+}
