@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.sluice.message.MessageHeaders;
 
 /** The canonical record headers by number, so that one walk over a record's headers sorts them. */
+@SuppressWarnings("ImmutableEnumChecker") // name bytes are private and never changed
 enum CanonicalName {
     TOPIC(MessageHeaders.TOPIC),
     EXCHANGE(MessageHeaders.EXCHANGE),
