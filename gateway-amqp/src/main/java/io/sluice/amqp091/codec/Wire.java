@@ -13,8 +13,10 @@ public final class Wire {
     private Wire() {}
 
     public static String readShortString(ByteBuf in) {
+        int start = in.readerIndex() + 1;
         int length = in.readUnsignedByte();
-        return in.readCharSequence(length, UTF_8).toString();
+        in.skipBytes(length); // checks against the end of the frame, which reading text alone would not
+        return in.toString(start, length, UTF_8);
     }
 
     /** Length checked against what the frame still has before anything is allocated. */

@@ -120,7 +120,7 @@ final class HeaderValues {
             out.append(']');
         } else if (value instanceof byte[] bytes) {
             quote(out, java.util.Base64.getEncoder().encodeToString(bytes));
-        } else if (value == null || value instanceof Boolean || value instanceof Number && isFinite((Number) value)) {
+        } else if (value == null || value instanceof Boolean || value instanceof Number number && isFinite(number)) {
             out.append(value);
         } else {
             quote(out, String.valueOf(text(value)));
