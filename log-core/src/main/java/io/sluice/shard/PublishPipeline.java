@@ -82,50 +82,56 @@ final class PublishPipeline {
 
     /** Takes up a batch; it is completed in this or a later pass. */
     void publish(PublishBatch batch) {
-        LogException refusal = refusal(batch);
+        long bytes = batch.sizeInBytes();
+        LogException refusal;
+        try {
+            refusal = refusal(batch);
+        } catch (LogException e) {
+            refusal = e;
+        }
         if (refusal == null) {
             try {
                 stage(batch);
-                return;
             } catch (LogException e) {
+                // the pass may hold a part of it: none of the pass is confirmed
                 fail(open, e);
-                return;
-            } finally {
-                batch.releaseBuffer();
             }
+            batch.releaseBuffer();
+            return;
         }
-        finishedBytes.accept(batch.sizeInBytes());
         batch.releaseBuffer();
+        finishedBytes.accept(bytes);
         out.of(batch.completion().executor()).published(batch, refusal);
     }
 
     /** Takes up batches of a Kafka producer. */
     void produce(PartitionId id, ByteBuf batches, Durability durability, ShardProxy.ProduceCompletion completion) {
         int size = batches.readableBytes();
+        boolean taken = false;
         LogException refusal = failure;
-        if (refusal == null) {
-            LogPartition partition = lease.writable(id);
-            if (partition == null) {
+        try {
+            LogPartition partition = refusal == null ? lease.writable(id) : null;
+            if (refusal == null && diskFull.getAsBoolean()) {
+                refusal = diskIsFull();
+            } else if (refusal == null && partition == null) {
                 refusal = new LogException(
                         Reason.STREAM_NOT_FOUND,
                         "no partition " + id.index() + " of stream "
                                 + id.stream().uuid());
-            } else if (diskFull.getAsBoolean()) {
-                refusal = diskIsFull();
-            } else {
-                try {
-                    Durability level = durability == Durability.MEMORY ? Durability.OS : durability;
-                    open.produces.add(new Pass.ProduceTask(completion, partition.append(batches, level)));
-                    open.bytes += size;
-                    return;
-                } catch (LogException e) {
-                    // the partition took over the reference
-                    out.of(completion.executor()).produced(completion, null, e);
-                    return;
-                }
+            } else if (partition != null) {
+                // the partition takes over the reference, also when it refuses
+                taken = true;
+                Durability level = durability == Durability.MEMORY ? Durability.OS : durability;
+                open.produces.add(new Pass.ProduceTask(completion, partition.append(batches, level)));
+                open.bytes += size;
+                return;
             }
+        } catch (LogException e) {
+            refusal = e;
         }
-        batches.release();
+        if (!taken) {
+            batches.release();
+        }
         out.of(completion.executor()).produced(completion, null, refusal);
     }
 
@@ -156,14 +162,20 @@ final class PublishPipeline {
             return;
         }
         try {
+            // first, since a sync counts as in flight until it is taken up
+            completeFinished();
             if (!open.isEmpty() && !(lease.syncInFlight() && open.bytes < settings.batchBytes())) {
                 seal();
-            }
-            while (!inFlight.isEmpty() && lease.poll() >= inFlight.getFirst().number) {
-                complete(inFlight.removeFirst());
+                completeFinished();
             }
         } catch (LogException e) {
             failAll(e);
+        }
+    }
+
+    private void completeFinished() {
+        while (!inFlight.isEmpty() && lease.poll() >= inFlight.getFirst().number) {
+            complete(inFlight.removeFirst());
         }
     }
 

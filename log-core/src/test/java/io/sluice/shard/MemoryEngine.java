@@ -151,6 +151,7 @@ final class MemoryEngine implements LogEngine {
         private boolean group;
         private long last;
         private long completed;
+        private long polled;
 
         @Override
         public LogPartition writable(PartitionId id) {
@@ -169,7 +170,7 @@ final class MemoryEngine implements LogEngine {
 
         @Override
         public synchronized boolean syncInFlight() {
-            return inFlight.stream().anyMatch(InFlight::group);
+            return polled < completed || inFlight.stream().anyMatch(InFlight::group);
         }
 
         @Override
@@ -177,6 +178,7 @@ final class MemoryEngine implements LogEngine {
             last++;
             if (!group && inFlight.isEmpty()) {
                 completed = last;
+                polled = last;
             } else {
                 inFlight.add(new InFlight(last, group, wakeUp));
                 if (!holdSync) {
@@ -207,6 +209,7 @@ final class MemoryEngine implements LogEngine {
 
         @Override
         public synchronized long poll() {
+            polled = completed;
             return completed;
         }
 
