@@ -1,10 +1,7 @@
 package io.sluice.engine.local;
 
-import io.sluice.io.FileSystem;
 import io.sluice.log.StreamConfig;
 import io.sluice.log.segment.Segment;
-import java.io.IOException;
-import java.nio.file.Path;
 
 /** Retention by age and size, and forgetting idle producers. Cleaner thread. */
 final class LogCleaner {
@@ -43,10 +40,5 @@ final class LogCleaner {
             start = segments[i + 1].baseOffset();
         }
         partition.raiseLogStart(start);
-    }
-
-    /** Completes the exchange of segments that a compaction had prepared. */
-    static void finishSwap(FileSystem files, Path directory, String name) throws IOException {
-        files.delete(directory.resolve(name));
     }
 }

@@ -29,8 +29,6 @@ import org.slf4j.LoggerFactory;
 final class PartitionOpener {
     private static final Logger log = LoggerFactory.getLogger(PartitionOpener.class);
     static final String PRODUCERS = "producers.snapshot";
-    static final String CLEANED = ".cleaned";
-    static final String SWAP = ".swap";
 
     private final LocalLogEngine engine;
     private final FileSystem files;
@@ -105,6 +103,14 @@ final class PartitionOpener {
         boolean cut = false;
         for (; i < bases.size(); i++) {
             long base = bases.get(i);
+            // Above the recovery point offsets have no gaps: one between segments is a tail that never reached the
+            // disk.
+            if (!segments.isEmpty()
+                    && base
+                            > Math.max(
+                                    trusted, segments.get(segments.size() - 1).nextOffset())) {
+                cut = true;
+            }
             if (cut) {
                 log.warn("Removing segment {} of {}: it follows a torn write", base, directory);
                 Segment.open(files, directory, base, base, budget, now, false).delete();
@@ -143,18 +149,13 @@ final class PartitionOpener {
         }
     }
 
-    /** Finishes or undoes what a compaction left, removes strays and lists the segments' base offsets. */
+    /** Removes strays and lists the segments' base offsets. */
     private List<Long> tidy(Path directory) throws IOException {
         Set<Long> bases = new HashSet<>();
         List<String> names = files.list(directory);
         for (String name : names) {
-            if (name.endsWith(CLEANED) || name.endsWith(".tmp")) {
+            if (name.endsWith(".tmp")) {
                 files.delete(directory.resolve(name));
-            }
-        }
-        for (String name : names) {
-            if (name.endsWith(SWAP)) {
-                LogCleaner.finishSwap(files, directory, name);
             }
         }
         for (String name : files.list(directory)) {

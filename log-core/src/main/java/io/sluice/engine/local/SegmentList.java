@@ -130,19 +130,6 @@ final class SegmentList {
         return gone;
     }
 
-    /** Puts {@code with} in the place of {@code old}, which are neighbours; false if any of them is gone. */
-    synchronized boolean replace(List<Segment> old, Segment with) {
-        List<Segment> now = new ArrayList<>(Arrays.asList(segments));
-        int at = now.indexOf(old.get(0));
-        if (at < 0 || !now.containsAll(old)) {
-            return false;
-        }
-        now.removeAll(old);
-        now.add(at, with);
-        segments = now.toArray(new Segment[0]);
-        return true;
-    }
-
     /** Makes everything written durable. Checkpoint thread. */
     void sync() throws IOException {
         Segment[] now = segments;

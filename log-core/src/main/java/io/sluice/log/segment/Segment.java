@@ -417,11 +417,6 @@ public final class Segment {
         files.delete(path(".timeindex"));
     }
 
-    /** Lets go of files that a compacted segment has replaced under the same name. */
-    public void abandon() {
-        file.abandon();
-    }
-
     /** Closes the file if nobody uses it. */
     public void closeFile() {
         file.closeIfIdle();

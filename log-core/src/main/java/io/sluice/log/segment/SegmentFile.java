@@ -95,10 +95,4 @@ final class SegmentFile {
         files.delete(path);
         closeIfIdle();
     }
-
-    /** Readers in flight keep the file; later ones find nothing. For a name that a compacted segment has taken over. */
-    void abandon() {
-        deleted = true;
-        closeIfIdle();
-    }
 }

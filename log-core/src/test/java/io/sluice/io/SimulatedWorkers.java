@@ -1,0 +1,65 @@
+package io.sluice.io;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.Executor;
+
+/** All threads of an engine on one, in a seeded order; each executor keeps its own order. */
+public final class SimulatedWorkers implements Workers {
+    private final Random random;
+    private final List<ArrayDeque<Runnable>> queues = new ArrayList<>();
+    private final List<Runnable> periodic = new ArrayList<>();
+
+    public SimulatedWorkers(Random random) {
+        this.random = random;
+    }
+
+    @Override
+    public Executor serial(String name) {
+        ArrayDeque<Runnable> queue = new ArrayDeque<>();
+        queues.add(queue);
+        return queue::add;
+    }
+
+    @Override
+    public Executor pool(String name, int threads) {
+        return serial(name);
+    }
+
+    @Override
+    public void every(long periodMillis, Executor executor, Runnable task) {
+        periodic.add(() -> executor.execute(task));
+    }
+
+    /** Runs one waiting task; false if there is none. */
+    public boolean runOne() {
+        List<ArrayDeque<Runnable>> waiting =
+                queues.stream().filter(queue -> !queue.isEmpty()).toList();
+        if (waiting.isEmpty()) {
+            return false;
+        }
+        waiting.get(random.nextInt(waiting.size())).removeFirst().run();
+        return true;
+    }
+
+    public void runAll() {
+        boolean more = true;
+        while (more) {
+            more = runOne();
+        }
+    }
+
+    /** Time has come for one of the periodic tasks. */
+    public void tick() {
+        if (!periodic.isEmpty()) {
+            periodic.get(random.nextInt(periodic.size())).run();
+        }
+    }
+
+    @Override
+    public void close() {
+        runAll();
+    }
+}
