@@ -14,24 +14,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Hands messages to direct subscribers, loop to loop: collects what one read brought, then posts one task per event loop; the
- * deliveries of the publisher's own loop run inline at the end of {@link #flush}. Each task delivers its messages in the order
+ * Hands messages to direct subscribers, loop to loop: collects what one read brought, then posts one task per event loop, the
+ * publisher's own among them. Each task delivers its messages in the order
  * they were added and flushes every subscriber it touched once. Confined to the thread of its publisher.
  */
 public final class DirectDispatch {
     private static final Logger LOG = LoggerFactory.getLogger(DirectDispatch.class);
 
-    private final @Nullable Executor own;
     private final List<Run> runs = new ArrayList<>(4);
-
-    /**
-     * Creates a dispatch.
-     *
-     * @param own executor of the calling thread, whose deliveries need no task; null if it is no event loop
-     */
-    public DirectDispatch(@Nullable Executor own) {
-        this.own = own;
-    }
 
     /** Adds a message for the direct subscribers of a route; retains it until it is delivered. */
     public void add(DirectMessage message, Route route) {
@@ -50,14 +40,12 @@ public final class DirectDispatch {
         if (runs.isEmpty()) {
             return;
         }
-        Run inline = null;
         for (int i = 0; i < runs.size(); i++) {
             Run run = runs.get(i);
-            if (run.executor == own) {
-                inline = run;
-                continue;
-            }
             try {
+                // Also on the own loop a task and not a call: what other loops posted here before comes first, so a
+                // message
+                // published after another's acknowledgement is delivered after it.
                 run.executor.execute(run);
             } catch (RejectedExecutionException e) {
                 run.release(); // that loop is shutting down and its connections with it
@@ -65,9 +53,6 @@ public final class DirectDispatch {
         }
         // Deliveries may publish again (a will, a bridge): start from an empty list.
         runs.clear();
-        if (inline != null) {
-            inline.run();
-        }
     }
 
     private Run runFor(Executor executor) {

@@ -39,7 +39,7 @@ final class PublishPipeline {
     PublishPipeline(AmqpConnection connection) {
         this.connection = connection;
         this.shard = connection.shared().broker().shard();
-        this.direct = new DirectDispatch(connection.ctx().executor());
+        this.direct = new DirectDispatch();
         this.diskFull = connection.shared().broker().engine().diskState() == DiskState.FULL;
     }
 

@@ -86,7 +86,7 @@ final class Publisher implements PublishBatch.Completion {
         this.clock = context.broker().clock();
         this.out = out;
         this.session = session;
-        this.dispatch = new DirectDispatch(out.loop());
+        this.dispatch = new DirectDispatch();
         this.durability = context.settings().durability();
         this.receiveMaximum = context.settings().receiveMaximum();
         this.aliasMaximum = context.settings().topicAliasMaximum();

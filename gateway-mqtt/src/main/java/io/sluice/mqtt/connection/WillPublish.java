@@ -75,7 +75,7 @@ final class WillPublish implements PublishBatch.Completion, Runnable {
                     now,
                     expiresAt,
                     clientId);
-            DirectDispatch dispatch = new DirectDispatch(null);
+            DirectDispatch dispatch = new DirectDispatch();
             dispatch.add(message, route);
             message.release();
             dispatch.flush();

@@ -53,7 +53,7 @@ final class Bridge implements AdvanceListener {
     private final Supplier<@Nullable RoutingTable> table;
     private final Caller caller;
     private final byte[] cursorKey;
-    private final DirectDispatch dispatch = new DirectDispatch(null);
+    private final DirectDispatch dispatch = new DirectDispatch();
     private final RecordView record = new RecordView();
 
     private long next;

@@ -43,7 +43,7 @@ public final class DeadLetters implements Republisher {
     private final ShardProxy shard;
     private final Clock clock;
     private final Function<String, @Nullable RoutingTable> tables;
-    private final DirectDispatch dispatch = new DirectDispatch(null);
+    private final DirectDispatch dispatch = new DirectDispatch();
     private final RecordView record = new RecordView();
     private final Deque<PublishBatch> waiting = new ArrayDeque<>();
 
