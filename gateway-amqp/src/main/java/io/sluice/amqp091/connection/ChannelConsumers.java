@@ -10,6 +10,7 @@ import io.sluice.amqp091.codec.Method;
 import io.sluice.amqp091.codec.Protocol;
 import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.amqp091.convert.OutboundMessage;
+import io.sluice.io.Entropy;
 import io.sluice.message.RecordView;
 import io.sluice.queue.DeliveryBatch;
 import io.sluice.queue.QueueConsumer;
@@ -22,7 +23,6 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
-import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
@@ -125,7 +125,8 @@ final class ChannelConsumers {
             }
         }
         QueueRef queue = queue(consume.queue());
-        String tag = consume.consumerTag().isEmpty() ? "amq.ctag-" + UUID.randomUUID() : consume.consumerTag();
+        String tag =
+                consume.consumerTag().isEmpty() ? "amq.ctag-" + Entropy.system().uuid() : consume.consumerTag();
         if (byTag.containsKey(tag)) {
             throw new AmqpException(ReplyCode.NOT_ALLOWED, "attempt to reuse consumer tag '" + tag + "'");
         }

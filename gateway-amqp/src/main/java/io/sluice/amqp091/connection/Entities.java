@@ -7,6 +7,7 @@ import io.sluice.amqp091.codec.ExchangeMethod;
 import io.sluice.amqp091.codec.Method;
 import io.sluice.amqp091.codec.QueueMethod;
 import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.io.Entropy;
 import io.sluice.log.StreamConfig;
 import io.sluice.queue.QueueRef;
 import io.sluice.routing.Binding;
@@ -306,7 +307,7 @@ final class Entities {
     }
 
     private static String randomName() {
-        UUID id = UUID.randomUUID();
+        UUID id = Entropy.system().uuid();
         java.nio.ByteBuffer bytes = java.nio.ByteBuffer.allocate(16);
         bytes.putLong(id.getMostSignificantBits()).putLong(id.getLeastSignificantBits());
         return Base64.getUrlEncoder().withoutPadding().encodeToString(bytes.array());

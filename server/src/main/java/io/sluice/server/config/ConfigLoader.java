@@ -97,24 +97,28 @@ public final class ConfigLoader {
                 new SluiceConfig.Native(
                         Key.NATIVE_PORT.require(settings),
                         Key.NATIVE_ADVERTISED.resolve(settings),
-                        Key.NATIVE_MAX_BATCH.require(settings)),
+                        Key.NATIVE_MAX_REQUEST.require(settings)),
                 Key.MANAGEMENT_PORT.require(settings),
                 new SluiceConfig.Limits(
                         Key.MEMORY_LIMIT.require(settings),
-                        Key.DISK_WARN.require(settings),
-                        Key.DISK_MIN.require(settings),
+                        Key.DISK_WARN.resolve(settings),
+                        Key.DISK_MIN.resolve(settings),
                         Key.OPEN_FILES.require(settings)),
                 Key.LOG_LEVEL.require(settings),
                 routes);
         checkPorts(config);
-        if (config.limits().diskWarnBytes() < config.limits().diskMinBytes()) {
-            throw new ConfigException(
-                    "disk.warn-free (" + Values.readable(config.limits().diskWarnBytes())
-                            + ") must not be below disk.min-free ("
-                            + Values.readable(config.limits().diskMinBytes())
-                            + "), or the warning would come after the stop.");
-        }
+        checkDisk(config.limits());
         return config;
+    }
+
+    private static void checkDisk(SluiceConfig.Limits limits) {
+        Long warn = limits.diskWarnBytes();
+        Long min = limits.diskMinBytes();
+        if (warn != null && (min == null || warn < min)) {
+            throw new ConfigException("disk.warn-free (" + Values.readable(warn) + ") must not be below disk.min-free ("
+                    + (min == null ? "unset: set it too" : Values.readable(min))
+                    + "), or the warning would come after the stop.");
+        }
     }
 
     private static void checkPorts(SluiceConfig config) {

@@ -47,24 +47,27 @@ record Key<T>(String name, String fallback, String help, Function<String, T> par
             "",
             "HOST or HOST:PORT that Kafka clients are told to connect to; unset = the address they reached",
             Values::advertised);
-    static final Key<Integer> NATIVE_MAX_BATCH = add(
-            "native.max-batch-size",
-            "1048588",
-            "largest Kafka record batch in bytes, up to 100MiB",
-            Values.size(1 << 10, 100 << 20));
+    static final Key<Integer> NATIVE_MAX_REQUEST = add(
+            "native.max-request-size",
+            "100MiB",
+            "largest Kafka request, up to 1GiB; a topic's max.message.bytes bounds its batches",
+            Values.size(64 << 10, 1 << 30));
     static final Key<Integer> MANAGEMENT_PORT =
             add("management.port", "15672", "TCP port for health, metrics and routes, 0 = any free", Values::port);
     static final Key<Long> MEMORY_LIMIT = add(
             "memory.limit",
-            "40%",
-            "messages in flight above which publishers are paused: a size, or a share of the heap",
+            "12%",
+            "messages not yet confirmed above which publishers are paused: a size, or a share of the heap",
             Values.sizeOrShare(16 << 20, () -> Runtime.getRuntime().maxMemory()));
     static final Key<Long> DISK_WARN = add(
-            "disk.warn-free", "4GiB", "free disk space below which a warning is logged", Values.longSize(0, 1L << 50));
+            "disk.warn-free",
+            "",
+            "free disk space below which a warning is logged; unset = twice disk.min-free",
+            Values.longSize(0, 1L << 50));
     static final Key<Long> DISK_MIN = add(
             "disk.min-free",
-            "1GiB",
-            "free disk space below which publishers are paused or refused",
+            "",
+            "free disk space below which publishers are paused or refused; unset = 5% of the disk, 64MiB to 1GiB",
             Values.longSize(0, 1L << 50));
     static final Key<Integer> OPEN_FILES =
             add("files.open", "2000", "segment files kept open, 64 to 1000000", Values.number(64, 1_000_000));

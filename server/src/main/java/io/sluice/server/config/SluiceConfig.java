@@ -53,9 +53,9 @@ public record SluiceConfig(
      *
      * @param port TCP port, 0 for a free one
      * @param advertised where clients are told to connect, null for the local address that each client reached
-     * @param maxBatchBytes largest record batch, bytes
+     * @param maxRequestBytes largest request, bytes
      */
-    public record Native(int port, @Nullable Advertised advertised, int maxBatchBytes) {}
+    public record Native(int port, @Nullable Advertised advertised, int maxRequestBytes) {}
 
     /**
      * Address handed out to native clients.
@@ -68,10 +68,14 @@ public record SluiceConfig(
     /**
      * Bounds.
      *
-     * @param memoryBytes messages in flight, at which publishers are paused
-     * @param diskWarnBytes free disk space below which a warning is logged
-     * @param diskMinBytes free disk space below which publishers are paused or refused
+     * @param memoryBytes messages not yet confirmed, at which publishers are paused
+     * @param diskWarnBytes free disk space below which a warning is logged, null = twice {@code diskMinBytes}
+     * @param diskMinBytes free disk space below which publishers are paused or refused, null = chosen by the engine
      * @param openFiles segment files kept open
      */
-    public record Limits(long memoryBytes, long diskWarnBytes, long diskMinBytes, int openFiles) {}
+    public record Limits(
+            long memoryBytes,
+            @Nullable Long diskWarnBytes,
+            @Nullable Long diskMinBytes,
+            int openFiles) {}
 }

@@ -12,12 +12,18 @@ import static io.netty.handler.codec.http.HttpResponseStatus.SERVICE_UNAVAILABLE
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.handler.codec.http.HttpResponseStatus;
+import io.sluice.access.Caller;
 import io.sluice.routing.Binding;
+import io.sluice.routing.Broker;
 import io.sluice.routing.RoutingException;
+import io.sluice.routing.VirtualHost;
+import io.sluice.routing.catalog.Routes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
@@ -27,71 +33,107 @@ import tools.jackson.databind.json.JsonMapper;
 public final class RoutesEndpoint {
     static final String PATH = "/sluice/v1/routes";
 
-    private final RouteService routes;
+    private static final String DEFAULT_VHOST = "/";
+
     private final JsonMapper json = JsonMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
+    private volatile @Nullable Backend backend;
 
-    public RoutesEndpoint(RouteService routes) {
-        this.routes = routes;
+    /** What answers once the broker has started. */
+    private record Backend(Broker broker, Routes routes) {}
+
+    /** Makes one change. */
+    private interface Change {
+        CompletionStage<Void> apply(Routes routes, Caller caller, Routes.Spec spec);
+    }
+
+    /** From now on requests are answered; before, while the log is recovered, they are refused with 503. */
+    public void serve(Broker broker, Routes routes) {
+        this.backend = new Backend(broker, routes);
     }
 
     CompletionStage<Reply> list(ByteBuf body) {
-        return CompletableFuture.completedFuture(Reply.json(OK, routes.list()));
+        Backend serving = backend;
+        return CompletableFuture.completedFuture(serving == null ? starting() : Reply.json(OK, list(serving)));
+    }
+
+    /** Routes of the API and the configuration; what clients bound themselves is not listed. */
+    private static List<RouteJson> list(Backend serving) {
+        List<RouteJson> listed = new ArrayList<>();
+        for (VirtualHost host : serving.broker().virtualHosts()) {
+            for (Routes.Listed route : serving.routes().list(Caller.broker(host.name()), host.name())) {
+                if (route.origin() != Binding.Origin.CLIENT) {
+                    listed.add(new RouteJson(
+                            route.from(),
+                            route.to(),
+                            route.key().isEmpty() ? null : route.key(),
+                            route.vhost(),
+                            route.origin().name().toLowerCase(Locale.ROOT)));
+                }
+            }
+        }
+        return listed;
     }
 
     CompletionStage<Reply> add(ByteBuf body) {
-        return change(body, CREATED, route -> routes.add(route, Binding.Origin.API));
+        return change(body, CREATED, (routes, caller, spec) -> routes.add(caller, spec, Binding.Origin.API));
     }
 
     CompletionStage<Reply> remove(ByteBuf body) {
-        return change(body, OK, routes::remove);
+        return change(body, OK, Routes::remove);
     }
 
-    private CompletionStage<Reply> change(
-            ByteBuf body, HttpResponseStatus done, Function<RouteJson, CompletionStage<RouteJson>> change) {
-        RouteJson route;
-        try {
-            route = json.readValue(ByteBufUtil.getBytes(body), RouteJson.class);
-        } catch (JacksonException e) {
-            route = null;
+    private CompletionStage<Reply> change(ByteBuf body, HttpResponseStatus done, Change change) {
+        Backend serving = backend;
+        if (serving == null) {
+            return CompletableFuture.completedFuture(starting());
         }
-        if (route == null) {
+        RouteJson route = read(body);
+        if (route == null || route.from() == null || route.to() == null) {
             return CompletableFuture.completedFuture(Reply.problem(
                     BAD_REQUEST,
                     "bad_request",
                     "The body must be a JSON object such as {\"from\": \"mqtt:sensors/+/temp\", \"to\":"
                             + " \"stream:telemetry\"}, with key and vhost as options."));
         }
-        return change.apply(route)
-                .thenApply(result -> Reply.json(done, result))
+        String vhost = route.vhost() == null ? DEFAULT_VHOST : route.vhost();
+        Routes.Spec spec = new Routes.Spec(route.from(), route.to(), route.key(), vhost);
+        RouteJson answer = new RouteJson(spec.from(), spec.to(), spec.key(), vhost, null);
+        return change.apply(serving.routes(), Caller.broker(vhost), spec)
+                .thenApply(nothing -> Reply.json(done, answer))
                 .exceptionallyCompose(RoutesEndpoint::refused);
+    }
+
+    private @Nullable RouteJson read(ByteBuf body) {
+        try {
+            return json.readValue(ByteBufUtil.getBytes(body), RouteJson.class);
+        } catch (JacksonException e) {
+            return null; // answered as 400 with an example
+        }
+    }
+
+    private static Reply starting() {
+        return Reply.problem(SERVICE_UNAVAILABLE, "not_ready", "The broker is still starting; try again shortly.");
     }
 
     private static CompletionStage<Reply> refused(Throwable error) {
         Throwable cause = error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
-        Reply reply = problem(cause);
-        return reply != null ? CompletableFuture.completedFuture(reply) : CompletableFuture.failedFuture(cause);
-    }
-
-    private static @Nullable Reply problem(Throwable cause) {
-        String reason = String.valueOf(cause.getMessage());
-        if (cause instanceof RouteException e) {
-            return Reply.problem(e.status(), e.error(), reason);
+        if (!(cause instanceof RoutingException refusal)) {
+            return CompletableFuture.failedFuture(cause);
         }
-        if (cause instanceof RoutingException e) {
-            return switch (e.reason()) {
-                case NOT_FOUND -> Reply.problem(NOT_FOUND, "not_found", reason);
-                case PRECONDITION_FAILED, NOT_EMPTY -> Reply.problem(CONFLICT, "precondition_failed", reason);
-                case IN_USE -> Reply.problem(CONFLICT, "in_use", reason);
-                case CYCLE -> Reply.problem(CONFLICT, "cycle", reason);
-                case ACCESS_REFUSED -> Reply.problem(FORBIDDEN, "access_refused", reason);
-                case INVALID_NAME -> Reply.problem(BAD_REQUEST, "invalid_name", reason);
-                case NOT_IMPLEMENTED -> Reply.problem(NOT_IMPLEMENTED, "not_implemented", reason);
-                case UNAVAILABLE -> Reply.problem(SERVICE_UNAVAILABLE, "unavailable", reason);
-            };
-        }
-        return null;
+        String reason = String.valueOf(refusal.getMessage());
+        return CompletableFuture.completedFuture(
+                switch (refusal.reason()) {
+                    case NOT_FOUND -> Reply.problem(NOT_FOUND, "not_found", reason);
+                    case PRECONDITION_FAILED, NOT_EMPTY -> Reply.problem(CONFLICT, "precondition_failed", reason);
+                    case IN_USE -> Reply.problem(CONFLICT, "in_use", reason);
+                    case CYCLE -> Reply.problem(CONFLICT, "cycle", reason);
+                    case ACCESS_REFUSED -> Reply.problem(FORBIDDEN, "access_refused", reason);
+                    case INVALID_NAME -> Reply.problem(BAD_REQUEST, "bad_request", reason);
+                    case NOT_IMPLEMENTED -> Reply.problem(NOT_IMPLEMENTED, "not_implemented", reason);
+                    case UNAVAILABLE -> Reply.problem(SERVICE_UNAVAILABLE, "unavailable", reason);
+                });
     }
 }

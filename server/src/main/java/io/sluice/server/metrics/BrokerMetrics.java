@@ -1,5 +1,6 @@
 package io.sluice.server.metrics;
 
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.binder.jvm.ClassLoaderMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
@@ -31,11 +32,11 @@ public final class BrokerMetrics implements AutoCloseable {
         new FileDescriptorMetrics().bindTo(registry);
         new UptimeMetrics().bindTo(registry);
         ByteBufAllocatorMetric buffers = PooledByteBufAllocator.DEFAULT.metric();
-        gauge("sluice.buffers.direct", "Direct memory of pooled buffers", buffers, metric -> metric.usedDirectMemory());
-        gauge("sluice.buffers.heap", "Heap memory of pooled buffers", buffers, metric -> metric.usedHeapMemory());
+        bytes("sluice.buffers.direct", "Direct memory of pooled buffers", buffers, metric -> metric.usedDirectMemory());
+        bytes("sluice.buffers.heap", "Heap memory of pooled buffers", buffers, metric -> metric.usedHeapMemory());
     }
 
-    private <T> void gauge(String name, String description, T source, ToDoubleFunction<T> value) {
+    private <T> void bytes(String name, String description, T source, ToDoubleFunction<T> value) {
         Gauge.builder(name, source, value)
                 .description(description)
                 .baseUnit("bytes")
@@ -45,14 +46,29 @@ public final class BrokerMetrics implements AutoCloseable {
     /**
      * Adds a gauge.
      *
-     * @param name dotted name without unit
+     * @param name dotted name
      * @param source kept alive by the meter
      */
-    public <T> void gauge(
-            String name, String description, String label, String value, T source, ToDoubleFunction<T> read) {
+    public <T> void gauge(String name, String description, T source, ToDoubleFunction<T> read) {
         Gauge.builder(name, source, read)
                 .description(description)
-                .tag(label, value)
+                .strongReference(true)
+                .register(registry);
+    }
+
+    /** Adds a counter that counts elsewhere, with the protocol as its label. */
+    public <T> void counter(String name, String description, String protocol, T source, ToDoubleFunction<T> read) {
+        FunctionCounter.builder(name, source, read)
+                .description(description)
+                .tag("protocol", protocol)
+                .register(registry);
+    }
+
+    /** Adds a gauge with the protocol as its label. */
+    public <T> void gauge(String name, String description, String protocol, T source, ToDoubleFunction<T> read) {
+        Gauge.builder(name, source, read)
+                .description(description)
+                .tag("protocol", protocol)
                 .strongReference(true)
                 .register(registry);
     }

@@ -26,7 +26,7 @@ class ConfigLoaderTest {
 
         assertThat(config.amqp()).isEqualTo(new SluiceConfig.Amqp(5672, 16 << 20));
         assertThat(config.mqtt()).isEqualTo(new SluiceConfig.Mqtt(1883, 1 << 20));
-        assertThat(config.kafka()).isEqualTo(new SluiceConfig.Native(9092, null, 1_048_588));
+        assertThat(config.kafka()).isEqualTo(new SluiceConfig.Native(9092, null, 100 << 20));
         assertThat(config.managementPort()).isEqualTo(15672);
         assertThat(config.durability()).isNull();
         assertThat(config.data()).isEqualTo(Path.of("data").toAbsolutePath());
@@ -87,7 +87,7 @@ class ConfigLoaderTest {
                 "memory.limit=0%           | from 1% to 99%",
                 "amqp.port=                | amqp.port is empty",
                 "amqp.port=1883            | amqp.port and mqtt.port are both 1883",
-                "disk.warn-free=1MiB       | must not be below disk.min-free",
+                "disk.warn-free=1MiB       | must not be below disk.min-free (unset",
                 "nonsense                  | KEY=VALUE",
             })
     void wrongValuesSayWhatIsRight(String flag, String expected) {

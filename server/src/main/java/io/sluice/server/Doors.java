@@ -1,0 +1,63 @@
+package io.sluice.server;
+
+import io.sluice.access.Authenticator;
+import io.sluice.kafka.NativeGateway;
+import io.sluice.kafka.NativeSettings;
+import io.sluice.log.Durability;
+import io.sluice.mqtt.MqttGateway;
+import io.sluice.mqtt.MqttSettings;
+import io.sluice.routing.Broker;
+import io.sluice.server.config.SluiceConfig;
+import java.util.List;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+
+/** Makes and starts the three gateways with their part of the configuration. */
+final class Doors {
+    private Doors() {}
+
+    /** Starts every gateway; {@code opened} is told how to close each. */
+    static List<Door> start(
+            Broker broker, Authenticator authenticator, SluiceConfig config, BiConsumer<String, AutoCloseable> opened) {
+        MqttGateway mqtt = new MqttGateway(broker, authenticator, mqtt(config));
+        opened.accept("MQTT door", mqtt::close);
+        mqtt.start();
+        NativeGateway kafka = new NativeGateway(broker, authenticator, kafka(config));
+        opened.accept("native door", kafka);
+        kafka.start();
+        return List.of(
+                new Door("MQTT", "mqtt.port", config.mqtt().port(), mqtt.initializer()),
+                new Door("Kafka", "native.port", config.kafka().port(), kafka.initializer()));
+    }
+
+    private static MqttSettings mqtt(SluiceConfig config) {
+        MqttSettings base = MqttSettings.DEFAULT;
+        return new MqttSettings(
+                config.mqtt().maxPacketBytes(),
+                base.maxConnectBytes(),
+                base.connectTimeoutMillis(),
+                base.receiveMaximum(),
+                base.maxInFlight(),
+                base.topicAliasMaximum(),
+                base.maxKeepAliveSeconds(),
+                base.pendingMessages(),
+                base.pendingBytes(),
+                base.totalPendingBytes(),
+                config.durability() == null ? base.durability() : config.durability());
+    }
+
+    private static NativeSettings kafka(SluiceConfig config) {
+        NativeSettings base = NativeSettings.DEFAULT.withAdvertised(advertised(config.kafka()));
+        Durability durability = config.durability();
+        return durability == null ? base : base.withDurability(durability, durability);
+    }
+
+    private static @Nullable String advertised(SluiceConfig.Native kafka) {
+        SluiceConfig.Advertised address = kafka.advertised();
+        if (address == null) {
+            return null;
+        }
+        String host = address.host().contains(":") ? "[" + address.host() + "]" : address.host();
+        return host + ":" + (address.port() == 0 ? kafka.port() : address.port());
+    }
+}
