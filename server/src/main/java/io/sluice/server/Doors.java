@@ -1,6 +1,9 @@
 package io.sluice.server;
 
 import io.sluice.access.Authenticator;
+import io.sluice.amqp.AmqpGateway;
+import io.sluice.amqp.AmqpSettings;
+import io.sluice.amqp091.connection.Amqp091Settings;
 import io.sluice.kafka.NativeGateway;
 import io.sluice.kafka.NativeSettings;
 import io.sluice.log.Durability;
@@ -22,11 +25,15 @@ final class Doors {
         MqttGateway mqtt = new MqttGateway(broker, authenticator, mqtt(config));
         opened.accept("MQTT door", mqtt::close);
         mqtt.start();
+        AmqpGateway amqp = new AmqpGateway(broker, authenticator, amqp(config));
+        opened.accept("AMQP door", amqp::close);
+        amqp.start();
         NativeGateway kafka = new NativeGateway(broker, authenticator, kafka(config));
         opened.accept("native door", kafka);
         kafka.start();
         return List.of(
                 new Door("MQTT", "mqtt.port", config.mqtt().port(), mqtt.initializer()),
+                new Door("AMQP", "amqp.port", config.amqp().port(), amqp.initializer()),
                 new Door("Kafka", "native.port", config.kafka().port(), kafka.initializer()));
     }
 
@@ -46,10 +53,36 @@ final class Doors {
                 config.durability() == null ? base.durability() : config.durability());
     }
 
+    private static AmqpSettings amqp(SluiceConfig config) {
+        AmqpSettings base = AmqpSettings.DEFAULT;
+        Amqp091Settings limits = base.amqp091();
+        return new AmqpSettings(
+                base.headerSeconds(),
+                new Amqp091Settings(
+                        limits.channelMax(),
+                        limits.frameMax(),
+                        limits.handshakeFrameMax(),
+                        limits.heartbeatSeconds(),
+                        limits.handshakeSeconds(),
+                        config.amqp().maxMessageBytes(),
+                        config.durability()));
+    }
+
     private static NativeSettings kafka(SluiceConfig config) {
-        NativeSettings base = NativeSettings.DEFAULT.withAdvertised(advertised(config.kafka()));
+        NativeSettings base = NativeSettings.DEFAULT;
         Durability durability = config.durability();
-        return durability == null ? base : base.withDurability(durability, durability);
+        return new NativeSettings(
+                advertised(config.kafka()),
+                config.kafka().maxRequestBytes(),
+                base.maxInFlight(),
+                base.autoCreateTopics(),
+                base.defaultPartitions(),
+                durability == null ? base.durabilityAll() : durability,
+                durability == null ? base.durabilityFew() : durability,
+                base.maxFetchBytes(),
+                base.maxFetchSessions(),
+                base.rebalanceDelayMillis(),
+                base.offsetsRetentionMillis());
     }
 
     private static @Nullable String advertised(SluiceConfig.Native kafka) {

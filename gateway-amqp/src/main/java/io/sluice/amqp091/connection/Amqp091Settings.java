@@ -1,5 +1,8 @@
 package io.sluice.amqp091.connection;
 
+import io.sluice.log.Durability;
+import org.jspecify.annotations.Nullable;
+
 /**
  * Limits of AMQP 0-9-1 connections.
  *
@@ -9,6 +12,7 @@ package io.sluice.amqp091.connection;
  * @param heartbeatSeconds heartbeat interval offered, 0 = none
  * @param handshakeSeconds time in which a client must have opened a virtual host
  * @param maxMessageBytes largest message body, bytes
+ * @param durability level of persistent messages, null = GROUP where the publisher waits for a confirm, else OS
  */
 public record Amqp091Settings(
         int channelMax,
@@ -16,9 +20,10 @@ public record Amqp091Settings(
         int handshakeFrameMax,
         int heartbeatSeconds,
         int handshakeSeconds,
-        int maxMessageBytes) {
+        int maxMessageBytes,
+        @Nullable Durability durability) {
     /** 2047 channels, 128 KiB frames, heartbeat of 60 s, 10 s for the handshake, messages of 16 MiB. */
-    public static final Amqp091Settings DEFAULT = new Amqp091Settings(2047, 131_072, 8192, 60, 10, 16 << 20);
+    public static final Amqp091Settings DEFAULT = new Amqp091Settings(2047, 131_072, 8192, 60, 10, 16 << 20, null);
 
     public Amqp091Settings {
         if (channelMax < 1 || channelMax > 65_535 || frameMax < 4096 || handshakeFrameMax < 4096) {

@@ -10,7 +10,6 @@ import io.sluice.amqp091.codec.Method;
 import io.sluice.amqp091.codec.Protocol;
 import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.amqp091.convert.OutboundMessage;
-import io.sluice.io.Entropy;
 import io.sluice.message.RecordView;
 import io.sluice.queue.DeliveryBatch;
 import io.sluice.queue.QueueConsumer;
@@ -125,8 +124,7 @@ final class ChannelConsumers {
             }
         }
         QueueRef queue = queue(consume.queue());
-        String tag =
-                consume.consumerTag().isEmpty() ? "amq.ctag-" + Entropy.system().uuid() : consume.consumerTag();
+        String tag = consume.consumerTag().isEmpty() ? "amq.ctag-" + RandomNames.uuid() : consume.consumerTag();
         if (byTag.containsKey(tag)) {
             throw new AmqpException(ReplyCode.NOT_ALLOWED, "attempt to reuse consumer tag '" + tag + "'");
         }

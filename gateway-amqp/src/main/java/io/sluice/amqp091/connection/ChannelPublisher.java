@@ -266,8 +266,15 @@ final class ChannelPublisher {
             out.writerIndex(begin);
             return;
         }
-        Durability durability = !persistent ? Durability.MEMORY : confirming ? Durability.GROUP : Durability.OS;
-        batch.end(headers, target.stored(), orderHash(target, ownKey), timestamp, durability, number);
+        batch.end(headers, target.stored(), orderHash(target, ownKey), timestamp, durability(persistent), number);
+    }
+
+    private Durability durability(boolean persistent) {
+        Durability configured = connection.shared().settings().durability();
+        if (!persistent) {
+            return Durability.MEMORY;
+        }
+        return configured != null ? configured : confirming ? Durability.GROUP : Durability.OS;
     }
 
     /** Order follows the exchange, or the queue for the default exchange; the record key where only streams take the message. */

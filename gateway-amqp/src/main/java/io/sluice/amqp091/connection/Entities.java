@@ -7,7 +7,6 @@ import io.sluice.amqp091.codec.ExchangeMethod;
 import io.sluice.amqp091.codec.Method;
 import io.sluice.amqp091.codec.QueueMethod;
 import io.sluice.amqp091.codec.ReplyCode;
-import io.sluice.io.Entropy;
 import io.sluice.log.StreamConfig;
 import io.sluice.queue.QueueRef;
 import io.sluice.routing.Binding;
@@ -307,7 +306,7 @@ final class Entities {
     }
 
     private static String randomName() {
-        UUID id = Entropy.system().uuid();
+        UUID id = RandomNames.uuid();
         java.nio.ByteBuffer bytes = java.nio.ByteBuffer.allocate(16);
         bytes.putLong(id.getMostSignificantBits()).putLong(id.getLeastSignificantBits());
         return Base64.getUrlEncoder().withoutPadding().encodeToString(bytes.array());
