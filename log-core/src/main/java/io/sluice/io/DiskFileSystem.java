@@ -1,5 +1,6 @@
 package io.sluice.io;
 
+import com.sun.nio.file.ExtendedOpenOption;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -19,6 +20,26 @@ public final class DiskFileSystem implements FileSystem {
                 ? FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE)
                 : FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
         return new DiskFile(channel);
+    }
+
+    @Override
+    public StorageFile openDirect(Path path) throws IOException {
+        // O_DSYNC with O_DIRECT lets the kernel write through the disk's cache (FUA) instead of flushing all of it: see
+        // docs/performance.md.
+        try {
+            return new DiskFile(FileChannel.open(
+                    path,
+                    StandardOpenOption.READ,
+                    StandardOpenOption.WRITE,
+                    StandardOpenOption.DSYNC,
+                    ExtendedOpenOption.DIRECT));
+        } catch (UnsupportedOperationException | IOException e) {
+            if (!Files.exists(path)) {
+                throw e;
+            }
+            return new DiskFile(FileChannel.open(
+                    path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DSYNC));
+        }
     }
 
     @Override

@@ -12,6 +12,13 @@ public interface FileSystem {
     /** Opens for reading and writing; creates the file if it is missing and {@code create} is set. */
     StorageFile open(Path path, boolean create) throws IOException;
 
+    /**
+     * Opens an existing file for writes that are durable when they return, without {@link StorageFile#sync}, and that pass the page
+     * cache by where the file system can. Position, length and memory address of each write are multiples of 4096 bytes and lie
+     * within the file. A failed write leaves any part of its bytes on the disk.
+     */
+    StorageFile openDirect(Path path) throws IOException;
+
     boolean exists(Path path);
 
     /** Names of the entries of a directory, sorted; empty if there is no such directory. */

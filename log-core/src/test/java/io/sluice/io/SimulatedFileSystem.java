@@ -18,6 +18,7 @@ import java.util.Random;
  */
 public final class SimulatedFileSystem implements FileSystem {
     private static final int SECTOR = 512;
+    private static final int BLOCK = 4096;
 
     private final Random random;
     private Map<Path, Node> names = new HashMap<>();
@@ -181,7 +182,17 @@ public final class SimulatedFileSystem implements FileSystem {
             node = new Node(false);
             change(new NameChange(null, path, node));
         }
-        return new SimulatedFile(node, generation);
+        return new SimulatedFile(node, generation, false);
+    }
+
+    @Override
+    public StorageFile openDirect(Path path) throws IOException {
+        call();
+        Node node = names.get(path);
+        if (node == null) {
+            throw new IOException("no such file " + path);
+        }
+        return new SimulatedFile(node, generation, true);
     }
 
     @Override
@@ -244,10 +255,12 @@ public final class SimulatedFileSystem implements FileSystem {
     private final class SimulatedFile implements StorageFile {
         private final Node node;
         private final int born;
+        private final boolean direct;
 
-        SimulatedFile(Node node, int born) {
+        SimulatedFile(Node node, int born, boolean direct) {
             this.node = node;
             this.born = born;
+            this.direct = direct;
         }
 
         private void check() throws IOException {
@@ -279,7 +292,16 @@ public final class SimulatedFileSystem implements FileSystem {
             }
             System.arraycopy(bytes, 0, node.data, (int) position, bytes.length);
             node.size = Math.max(node.size, end);
-            node.unsynced.add(new Change(position, bytes));
+            Change change = new Change(position, bytes);
+            node.unsynced.add(change);
+            if (direct) {
+                if (position % BLOCK != 0 || bytes.length % BLOCK != 0 || end > node.durable.length) {
+                    throw new IOException("direct write of " + bytes.length + " bytes at " + position);
+                }
+                check();
+                System.arraycopy(bytes, 0, node.durable, (int) position, bytes.length);
+                node.unsynced.remove(change);
+            }
         }
 
         @Override

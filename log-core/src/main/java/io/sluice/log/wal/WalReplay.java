@@ -136,6 +136,18 @@ public final class WalReplay {
         boolean next() throws IOException {
             position += size;
             size = 0;
+            if (read()) {
+                return true;
+            }
+            long block = (position + WalFormat.BLOCK - 1) / WalFormat.BLOCK * WalFormat.BLOCK;
+            if (block == position) {
+                return false;
+            }
+            position = block;
+            return read();
+        }
+
+        private boolean read() throws IOException {
             if (!load(WalFormat.ENTRY_HEADER)) {
                 return false;
             }

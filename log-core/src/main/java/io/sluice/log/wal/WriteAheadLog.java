@@ -13,22 +13,21 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.zip.CRC32C;
 import org.jctools.queues.MpscUnboundedArrayQueue;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Group commit: all passes waiting when the sync thread is free go to disk with one write and one fdatasync. While that is on
- * its way the next ones gather. A failed write or sync ends the log for good (it is never retried: the kernel may have dropped
- * the pages).
+ * Group commit: all passes waiting when the sync thread is free go to disk with one write, which returns when the disk has the
+ * data. While that is on its way the next ones gather. A failed write ends the log for good (it is never retried: what the disk
+ * then holds is not known).
  *
  * <p>{@link #submit} from any writer thread; files change on the sync executor only; {@link #recycle} on the checkpoint thread.
  */
 public final class WriteAheadLog {
     private static final Logger log = LoggerFactory.getLogger(WriteAheadLog.class);
-    private static final int STAGING_BYTES = 1 << 20;
+    private static final int ZEROS = 1 << 20;
     /** Recycled files kept for reuse. */
     private static final int SPARES = 3;
 
@@ -52,15 +51,11 @@ public final class WriteAheadLog {
     private long nextFileNumber;
 
     // sync thread only
-    private final ByteBuffer staging = ByteBuffer.allocateDirect(STAGING_BYTES);
+    private final WalBuffer buffer = new WalBuffer();
     private final List<WalPass> round = new ArrayList<>();
-    private final CRC32C crc = new CRC32C();
-    private int crcFrom;
     private long sequence;
     private @Nullable WalFile current;
     private long position;
-    private long filePosition;
-    private long written;
 
     /** Offsets that became visible without the log. */
     public interface Mentions {
@@ -92,7 +87,7 @@ public final class WriteAheadLog {
             Runnable onFailure) {
         this.files = files;
         this.directory = directory;
-        this.fileBytes = fileBytes;
+        this.fileBytes = (int) wholeBlocks(fileBytes);
         this.sequence = nextSequence;
         this.lastSequence = nextSequence - 1;
         this.nextFileNumber = nextFileNumber;
@@ -144,8 +139,7 @@ public final class WriteAheadLog {
                 for (WalPass pass : round) {
                     encode(pass);
                 }
-                flush();
-                file().file().sync(false);
+                finishWrite();
                 lastSequence = sequence - 1;
             } catch (IOException | RuntimeException e) {
                 failed = true;
@@ -183,28 +177,20 @@ public final class WriteAheadLog {
             throw new IOException("pass of " + body + " bytes");
         }
         begin(body);
-        room(WalFormat.ENTRY_HEADER);
-        staging.putInt(WalFormat.ENTRY_MAGIC)
+        buffer.room(WalFormat.ENTRY_HEADER)
+                .putInt(WalFormat.ENTRY_MAGIC)
                 .putInt((int) body)
                 .putLong(sequence)
                 .putInt(pass.size())
                 .putInt(named.size());
         for (int i = 0; i < pass.size(); i++) {
-            PartitionId partition = pass.partition(i);
-            room(WalFormat.BATCH_HEADER);
-            put(partition);
-            staging.putInt(pass.length(i));
+            put(buffer.room(WalFormat.BATCH_HEADER), pass.partition(i)).putInt(pass.length(i));
             copy(pass, i);
         }
         for (Mention mention : named) {
-            room(WalFormat.MENTION);
-            put(mention.partition());
-            staging.putLong(mention.offset());
+            put(buffer.room(WalFormat.MENTION), mention.partition()).putLong(mention.offset());
         }
-        room(WalFormat.TRAILER);
-        checksum();
-        staging.putInt((int) crc.getValue());
-        crcFrom = staging.position();
+        buffer.putChecksum();
         sequence++;
         pass.release();
         pass.listener().passEncoded(pass.number());
@@ -223,8 +209,8 @@ public final class WriteAheadLog {
         return named;
     }
 
-    private void put(PartitionId partition) {
-        staging.putLong(partition.stream().uuid().getMostSignificantBits())
+    private static ByteBuffer put(ByteBuffer target, PartitionId partition) {
+        return target.putLong(partition.stream().uuid().getMostSignificantBits())
                 .putLong(partition.stream().uuid().getLeastSignificantBits())
                 .putInt(partition.index());
     }
@@ -233,12 +219,12 @@ public final class WriteAheadLog {
         int from = pass.position(i);
         int left = pass.length(i);
         while (left > 0) {
-            room(1);
-            int piece = Math.min(left, staging.remaining());
-            int limit = staging.limit();
-            staging.limit(staging.position() + piece);
-            pass.buffer(i).getBytes(from, staging);
-            staging.limit(limit);
+            ByteBuffer target = buffer.room(1);
+            int piece = Math.min(left, target.remaining());
+            int limit = target.limit();
+            target.limit(target.position() + piece);
+            pass.buffer(i).getBytes(from, target);
+            target.limit(limit);
             from += piece;
             left -= piece;
         }
@@ -250,65 +236,40 @@ public final class WriteAheadLog {
         WalFile file = current;
         if (file == null || position + entry > file.size()) {
             if (file != null) {
-                flush();
-                file.file().sync(false);
+                finishWrite();
             }
-            current = take(WalFormat.FILE_HEADER + entry);
-            room(WalFormat.FILE_HEADER);
-            int start = staging.position();
-            staging.putInt(WalFormat.FILE_MAGIC).putInt(WalFormat.VERSION);
-            staging.putLong(current.number()).putLong(sequence);
-            crc.reset();
-            crc.update(staging.duplicate().position(start).limit(start + WalFormat.FILE_HEADER_CRC));
-            staging.putInt((int) crc.getValue());
-            while (staging.position() < start + WalFormat.FILE_HEADER) {
-                staging.put((byte) 0);
-            }
+            file = take(WalFormat.FILE_HEADER + entry);
+            current = file;
+            buffer.use(file.file());
+            buffer.startChecksum();
+            buffer.room(WalFormat.FILE_HEADER)
+                    .putInt(WalFormat.FILE_MAGIC)
+                    .putInt(WalFormat.VERSION)
+                    .putLong(file.number())
+                    .putLong(sequence);
+            buffer.putChecksum();
+            buffer.room(WalFormat.FILE_HEADER).put(new byte[WalFormat.FILE_HEADER - WalFormat.FILE_HEADER_CRC - 4]);
             position = WalFormat.FILE_HEADER;
-            filePosition = 0;
         }
         position += entry;
-        crc.reset();
-        crcFrom = staging.position();
+        buffer.startChecksum();
     }
 
-    private void room(int bytes) throws IOException {
-        if (staging.remaining() < bytes) {
-            checksum();
-            flush();
-            crcFrom = 0;
-        }
+    /** The next entry starts at the next block. */
+    private void finishWrite() throws IOException {
+        buffer.finish();
+        position = wholeBlocks(position);
+        bytesWritten = buffer.written();
     }
 
-    private void checksum() {
-        crc.update(staging.duplicate().position(crcFrom).limit(staging.position()));
-    }
-
-    private void flush() throws IOException {
-        staging.flip();
-        int bytes = staging.remaining();
-        if (bytes > 0) {
-            file().file().write(filePosition, staging);
-            filePosition += bytes;
-            written += bytes;
-            bytesWritten = written;
-        }
-        staging.clear();
-        crcFrom = 0;
-    }
-
-    private WalFile file() {
-        WalFile file = current;
-        if (file == null) {
-            throw new IllegalStateException("no file in use");
-        }
-        return file;
+    private static long wholeBlocks(long bytes) {
+        return (bytes + WalFormat.BLOCK - 1) / WalFormat.BLOCK * WalFormat.BLOCK;
     }
 
     private synchronized WalFile take(long bytes) throws IOException {
         WalFile spare = spares.peekFirst();
         if (spare == null || spare.size() < bytes) {
-            spare = layOut(Math.max(fileBytes, bytes));
+            spare = layOut(Math.max(fileBytes, wholeBlocks(bytes)));
         } else {
             spares.removeFirst();
         }
@@ -324,15 +285,16 @@ public final class WriteAheadLog {
             slot++;
         }
         Path path = path(slot);
-        StorageFile file = files.open(path, true);
-        ByteBuffer zeros = ByteBuffer.allocateDirect((int) Math.min(size, STAGING_BYTES));
-        for (long at = 0; at < size; at += zeros.capacity()) {
-            zeros.clear().limit((int) Math.min(zeros.capacity(), size - at));
-            file.write(at, zeros);
+        try (StorageFile file = files.open(path, true)) {
+            ByteBuffer zeros = ByteBuffer.allocateDirect((int) Math.min(size, ZEROS));
+            for (long at = 0; at < size; at += zeros.capacity()) {
+                zeros.clear().limit((int) Math.min(zeros.capacity(), size - at));
+                file.write(at, zeros);
+            }
+            file.sync(true);
         }
-        file.sync(true);
         files.syncDirectory(directory);
-        return new WalFile(path, -1, size, file, -1);
+        return new WalFile(path, -1, size, files.openDirect(path), -1);
     }
 
     private Path path(int slot) {
@@ -346,7 +308,7 @@ public final class WriteAheadLog {
                 continue;
             }
             Path path = directory.resolve(name);
-            StorageFile file = files.open(path, false);
+            StorageFile file = files.openDirect(path);
             if (file.size() == fileBytes && spares.size() < SPARES) {
                 spares.addLast(new WalFile(path, -1, fileBytes, file, -1));
             } else {
