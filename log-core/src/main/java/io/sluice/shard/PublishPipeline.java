@@ -174,13 +174,28 @@ final class PublishPipeline {
     }
 
     private void completeFinished() {
-        while (!inFlight.isEmpty() && lease.poll() >= inFlight.getFirst().number) {
+        // also with nothing in flight here: the lease counts a sync as in flight until it is polled
+        long finished = lease.poll();
+        while (!inFlight.isEmpty() && finished >= inFlight.getFirst().number) {
             complete(inFlight.removeFirst());
         }
     }
 
-    /** Commits what the shard staged beside the pipeline, such as the queue journal. */
+    /**
+     * Commits what the shard staged beside the pipeline, such as the queue journal. Produced batches are staged as they come: a
+     * pass that holds some is sealed with it, so that it stays one commit and is waited for.
+     */
     void commitStaged() {
+        if (open.produces.isEmpty()) {
+            commit();
+        } else {
+            seal();
+            // an unsynced pass is finished already
+            wakeUp.run();
+        }
+    }
+
+    private void commit() {
         if (lease.hasStaged()) {
             lastNumber = lease.commit(wakeUp);
         }
@@ -368,7 +383,7 @@ final class PublishPipeline {
             memory.add(pass.memory);
         }
         inFlight.addLast(pass);
-        commitStaged();
+        commit();
         pass.number = lastNumber;
     }
 

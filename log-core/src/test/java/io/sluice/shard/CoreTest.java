@@ -11,9 +11,11 @@ import io.sluice.io.Clock;
 import io.sluice.log.Durability;
 import io.sluice.log.Isolation;
 import io.sluice.log.LogException;
+import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
 import io.sluice.log.StreamConfig;
 import io.sluice.log.StreamId;
+import io.sluice.log.record.BatchBuilder;
 import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
 import io.sluice.queue.DeliveryBatch;
@@ -215,6 +217,39 @@ class CoreTest {
         first.get(5, TimeUnit.SECONDS);
         second.get(5, TimeUnit.SECONDS);
         await().untilAsserted(() -> assertThat(sink.values()).containsExactly("a", "b"));
+    }
+
+    @Test
+    void aProducedBatchHeldBackIsCommittedAndConfirmedWithTheJournalThatOvertakesIt() throws Exception {
+        StreamId id = new StreamId(new UUID(1, 3));
+        engine.createStream(id, "s", 1, StreamConfig.DEFAULT);
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        Sink sink = new Sink();
+        QueueConsumer consumer = attach(queue, sink, 10);
+        publish(queue, Durability.GROUP, "a").get(5, TimeUnit.SECONDS);
+        await().untilAsserted(() -> assertThat(sink.got).hasSize(1));
+
+        engine.holdSync = true;
+        CompletableFuture<LogException> first = publish(queue, Durability.GROUP, "b");
+        barrierOfShard();
+        CompletableFuture<LogException> produced = produce(new PartitionId(id, 0), Durability.GROUP, "p");
+        CompletableFuture<Void> applied = new CompletableFuture<>();
+        eventLoop.execute(() -> {
+            consumer.ack(sink.got.get(0).id);
+            consumer.barrier(() -> applied.complete(null));
+        });
+        eventLoop.submit(() -> {}).get();
+        barrierOfShard();
+        engine.releaseOne();
+        first.get(5, TimeUnit.SECONDS);
+        assertThat(produced).isNotDone();
+        engine.releaseOne();
+        assertThat(produced.get(5, TimeUnit.SECONDS)).isNull();
+        applied.get(5, TimeUnit.SECONDS);
+
+        engine.holdSync = false;
+        assertThat(publish(queue, Durability.GROUP, "c").get(5, TimeUnit.SECONDS))
+                .isNull();
     }
 
     @Test
@@ -451,6 +486,26 @@ class CoreTest {
     private CompletableFuture<LogException> publish(TargetSet targets, Durability durability, String... values) {
         CompletableFuture<LogException> done = new CompletableFuture<>();
         assertThat(core.shard().submit(batch(targets, durability, done, values)))
+                .isTrue();
+        return done;
+    }
+
+    private CompletableFuture<LogException> produce(PartitionId to, Durability durability, String value) {
+        BatchBuilder builder = new BatchBuilder(PooledByteBufAllocator.DEFAULT);
+        builder.add(1000, null, value.getBytes(StandardCharsets.UTF_8));
+        CompletableFuture<LogException> done = new CompletableFuture<>();
+        ShardProxy.ProduceCompletion completion = new ShardProxy.ProduceCompletion() {
+            @Override
+            public Executor executor() {
+                return eventLoop;
+            }
+
+            @Override
+            public void completed(LogPartition.Appended appended, LogException error) {
+                done.complete(error);
+            }
+        };
+        assertThat(core.shard().produce(CALLER, to, builder.finish().buffer(), durability, completion))
                 .isTrue();
         return done;
     }

@@ -64,6 +64,11 @@ final class MemoryEngine implements LogEngine {
         lease.sync();
     }
 
+    /** Finishes the oldest pass in flight while syncs are held. */
+    void releaseOne() {
+        lease.syncOne();
+    }
+
     @Override
     public String clusterId() {
         return "test";
@@ -207,6 +212,18 @@ final class MemoryEngine implements LogEngine {
             }
         }
 
+        void syncOne() {
+            InFlight first;
+            synchronized (this) {
+                first = inFlight.poll();
+                if (first == null) {
+                    throw new IllegalStateException("nothing in flight");
+                }
+                completed = first.number();
+            }
+            first.wakeUp().run();
+        }
+
         @Override
         public synchronized long poll() {
             polled = completed;
@@ -282,8 +299,15 @@ final class MemoryEngine implements LogEngine {
         }
 
         @Override
-        public Appended append(ByteBuf batch, Durability durability) {
-            throw new UnsupportedOperationException();
+        public synchronized Appended append(ByteBuf batch, Durability durability) {
+            byte[] bytes = new byte[batch.readableBytes()];
+            batch.readBytes(bytes);
+            batch.release();
+            Appended appended = new Appended(end, end, -1, false);
+            batches.add(new Stored(end, end, bytes));
+            end++;
+            engine.lease.stage(durability);
+            return appended;
         }
 
         @Override
