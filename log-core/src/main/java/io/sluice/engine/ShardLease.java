@@ -22,6 +22,13 @@ public interface ShardLease {
     boolean syncInFlight();
 
     /**
+     * True while a pass waits for disk space: it completes when space returns, and appends are refused with DISK_FULL until then.
+     */
+    default boolean waitsForSpace() {
+        return false;
+    }
+
+    /**
      * Ends the pass. If it holds no GROUP append and none is in flight, it completes before this returns. Otherwise {@code
      * wakeUp} is run on the sync thread when passes became durable; the writer then calls {@link #poll}.
      *

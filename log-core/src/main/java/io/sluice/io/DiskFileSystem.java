@@ -10,16 +10,27 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 
 /** The machine's own files through {@link FileChannel}. */
 public final class DiskFileSystem implements FileSystem {
+    /** With less than this free, a failed write is taken for want of space whatever the system calls it. */
+    private static final long NO_SPACE_BYTES = 64 << 10;
+
     @Override
     public StorageFile open(Path path, boolean create) throws IOException {
-        FileChannel channel = create
-                ? FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE)
-                : FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
-        return new DiskFile(channel);
+        if (!create) {
+            return new DiskFile(path, FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE));
+        }
+        try {
+            return new DiskFile(
+                    path,
+                    FileChannel.open(
+                            path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE));
+        } catch (IOException e) {
+            throw explained(path, e);
+        }
     }
 
     @Override
@@ -27,18 +38,22 @@ public final class DiskFileSystem implements FileSystem {
         // O_DSYNC with O_DIRECT lets the kernel write through the disk's cache (FUA) instead of flushing all of it: see
         // docs/performance.md.
         try {
-            return new DiskFile(FileChannel.open(
+            return new DiskFile(
                     path,
-                    StandardOpenOption.READ,
-                    StandardOpenOption.WRITE,
-                    StandardOpenOption.DSYNC,
-                    ExtendedOpenOption.DIRECT));
+                    FileChannel.open(
+                            path,
+                            StandardOpenOption.READ,
+                            StandardOpenOption.WRITE,
+                            StandardOpenOption.DSYNC,
+                            ExtendedOpenOption.DIRECT));
         } catch (UnsupportedOperationException | IOException e) {
             if (!Files.exists(path)) {
                 throw e;
             }
-            return new DiskFile(FileChannel.open(
-                    path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DSYNC));
+            return new DiskFile(
+                    path,
+                    FileChannel.open(
+                            path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DSYNC));
         }
     }
 
@@ -59,7 +74,11 @@ public final class DiskFileSystem implements FileSystem {
 
     @Override
     public void createDirectories(Path directory) throws IOException {
-        Files.createDirectories(directory);
+        try {
+            Files.createDirectories(directory);
+        } catch (IOException e) {
+            throw explained(directory, e);
+        }
     }
 
     @Override
@@ -76,7 +95,11 @@ public final class DiskFileSystem implements FileSystem {
 
     @Override
     public void rename(Path from, Path to) throws IOException {
-        Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+        try {
+            Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw explained(to, e);
+        }
     }
 
     @Override
@@ -85,7 +108,25 @@ public final class DiskFileSystem implements FileSystem {
         return new Space(store.getTotalSpace(), store.getUsableSpace());
     }
 
-    private record DiskFile(FileChannel channel) implements StorageFile {
+    /**
+     * Java tells ENOSPC and EDQUOT by the system's text only, and that is translated by some systems: a disk without space
+     * counts, too.
+     */
+    private static IOException explained(Path path, IOException error) {
+        String text = String.valueOf(error.getMessage()).toLowerCase(Locale.ROOT);
+        boolean noSpace = text.contains("no space left") || text.contains("quota exceeded");
+        if (!noSpace) {
+            try {
+                Path existing = Files.exists(path) ? path : path.getParent();
+                noSpace = existing != null && Files.getFileStore(existing).getUsableSpace() < NO_SPACE_BYTES;
+            } catch (IOException unknown) {
+                error.addSuppressed(unknown);
+            }
+        }
+        return noSpace ? new NoSpaceException("no space left for " + path, error) : error;
+    }
+
+    private record DiskFile(Path path, FileChannel channel) implements StorageFile {
         @Override
         public int read(long position, ByteBuffer target) throws IOException {
             return channel.read(target, position);
@@ -94,8 +135,12 @@ public final class DiskFileSystem implements FileSystem {
         @Override
         public void write(long position, ByteBuffer source) throws IOException {
             long at = position;
-            while (source.hasRemaining()) {
-                at += channel.write(source, at);
+            try {
+                while (source.hasRemaining()) {
+                    at += channel.write(source, at);
+                }
+            } catch (IOException e) {
+                throw explained(path, e);
             }
         }
 

@@ -9,7 +9,11 @@ import java.util.List;
  * and {@link #syncDirectory} (names) have returned. Thread-safe.
  */
 public interface FileSystem {
-    /** Opens for reading and writing; creates the file if it is missing and {@code create} is set. */
+    /**
+     * Opens for reading and writing; creates the file if it is missing and {@code create} is set.
+     *
+     * @throws NoSpaceException if it cannot be created for want of space
+     */
     StorageFile open(Path path, boolean create) throws IOException;
 
     /**
@@ -24,7 +28,11 @@ public interface FileSystem {
     /** Names of the entries of a directory, sorted; empty if there is no such directory. */
     List<String> list(Path directory) throws IOException;
 
-    /** Creates a directory and its missing parents. Their names are durable after {@link #syncDirectory} of each parent. */
+    /**
+     * Creates a directory and its missing parents. Their names are durable after {@link #syncDirectory} of each parent.
+     *
+     * @throws NoSpaceException if there is no space for it
+     */
     void createDirectories(Path directory) throws IOException;
 
     /** Makes creations, renames and deletions in the directory durable. */

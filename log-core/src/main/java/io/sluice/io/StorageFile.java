@@ -15,7 +15,11 @@ public interface StorageFile extends Closeable {
      */
     int read(long position, ByteBuffer target) throws IOException;
 
-    /** Writes all remaining bytes of {@code source}. */
+    /**
+     * Writes all remaining bytes of {@code source}.
+     *
+     * @throws NoSpaceException if the file cannot grow so far; a part of the bytes may be there
+     */
     void write(long position, ByteBuffer source) throws IOException;
 
     long size() throws IOException;

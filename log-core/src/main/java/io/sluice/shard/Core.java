@@ -51,7 +51,7 @@ public final class Core implements AutoCloseable {
         engine.createStream(HOME, "__home", HOME_PARTITIONS, StreamConfig.HOME)
                 .toCompletableFuture()
                 .join();
-        engine.createStream(STATE, "__state", 1, StreamConfig.HOME)
+        engine.createStream(STATE, "__state", 1, StreamConfig.JOURNAL)
                 .toCompletableFuture()
                 .join();
         ShardLease lease = engine.acquire(ShardId.CORE);

@@ -85,6 +85,10 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
     void start() {
         queues.checkpoint();
         pipeline.drain(CoreShard::pause);
+        LogException failure = pipeline.failure();
+        if (failure != null) {
+            throw failure;
+        }
         loop.start();
     }
 
@@ -208,11 +212,7 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
     }
 
     private void diskChanged(DiskState now) {
-        boolean full = now == DiskState.FULL;
-        if (full != diskFull) {
-            LOG.warn(full ? "Disk above its limit: publishing is refused" : "Disk has space again: publishing goes on");
-        }
-        diskFull = full;
+        diskFull = now == DiskState.FULL;
         loop.signal();
     }
 

@@ -5,6 +5,7 @@ import io.netty.buffer.PooledByteBufAllocator;
 import io.sluice.io.Clock;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
+import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
 import io.sluice.log.record.BatchView;
 import io.sluice.queue.DeliveryMachine;
@@ -21,6 +22,7 @@ import io.sluice.queue.state.StateCodec;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -55,6 +57,8 @@ final class DeliveryQueues implements Queues {
     private ArrayList<DeliveryQueue> dispatching = new ArrayList<>();
     private final ArrayList<DeliveryQueue> unjournaled = new ArrayList<>();
     private final ArrayList<Runnable> barriers = new ArrayList<>();
+    private final ArrayList<Runnable> unjournaledDeletions = new ArrayList<>(0);
+    private boolean journalRefused;
     private ArrayList<Runnable> laters = new ArrayList<>();
     private long truncatedAt;
     private long deltaBytes;
@@ -189,7 +193,10 @@ final class DeliveryQueues implements Queues {
         pipeline().follow(follower);
     }
 
-    /** Runs at the end of the turn in which everything before is applied, dispatched and journaled. */
+    /**
+     * Runs at the end of the turn in which everything before is applied, dispatched and journaled; later if the journal has to wait
+     * for disk space.
+     */
     void barrier(Runnable applied) {
         follow(() -> barriers.add(applied));
     }
@@ -264,11 +271,12 @@ final class DeliveryQueues implements Queues {
             }
         }
         now.clear();
-        journal();
-        for (int i = 0; i < barriers.size(); i++) {
-            barriers.get(i).run();
+        if (journal()) {
+            for (int i = 0; i < barriers.size(); i++) {
+                barriers.get(i).run();
+            }
+            barriers.clear();
         }
-        barriers.clear();
         truncate();
         return !dirty.isEmpty() || !laters.isEmpty();
     }
@@ -295,7 +303,7 @@ final class DeliveryQueues implements Queues {
             batches.forEach(OpenBatch::append);
         } catch (LogException e) {
             batches.forEach(OpenBatch::discard);
-            LOG.warn("No checkpoint of queues, the journal refused it: {}", e.getMessage());
+            refused("No checkpoint of queues", e);
             return;
         }
         for (DeliveryQueue queue : unjournaled) {
@@ -337,9 +345,16 @@ final class DeliveryQueues implements Queues {
         }
         ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
         StateCodec.writeCreated(value, spec.id().value());
-        pipeline().journal(value, clock.epochMillis());
+        pipeline().journal(value, clock.epochMillis(), refusal -> {
+            if (refusal == null) {
+                opened.complete(handle);
+            } else {
+                byId.remove(spec.id().value(), handle);
+                handle.queue().close();
+                opened.completeExceptionally(refusal);
+            }
+        });
         value.release();
-        follow(() -> finish(opened, handle));
     }
 
     private void delete(QueueId id, CompletableFuture<Long> deleted) {
@@ -356,21 +371,23 @@ final class DeliveryQueues implements Queues {
             deleted.complete(ready);
             return;
         }
-        ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
-        StateCodec.writeDeleted(value, id.value());
-        pipeline().journal(value, clock.epochMillis());
-        value.release();
-        long count = ready;
-        follow(() -> finish(deleted, count));
+        journalDeletion(id, ready, deleted);
     }
 
-    private <T> void finish(CompletableFuture<T> future, T value) {
-        LogException failure = pipeline().failure();
-        if (failure == null) {
-            future.complete(value);
-        } else {
-            future.completeExceptionally(failure);
-        }
+    /** The queue is gone already: a deletion that the journal has no space for waits for it. */
+    private void journalDeletion(QueueId id, long ready, CompletableFuture<Long> deleted) {
+        ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
+        StateCodec.writeDeleted(value, id.value());
+        pipeline().journal(value, clock.epochMillis(), refusal -> {
+            if (refusal == null) {
+                deleted.complete(ready);
+            } else if (refusal.reason() == Reason.DISK_FULL) {
+                unjournaledDeletions.add(() -> journalDeletion(id, ready, deleted));
+            } else {
+                deleted.completeExceptionally(refusal);
+            }
+        });
+        value.release();
     }
 
     private void runLaters() {
@@ -383,9 +400,10 @@ final class DeliveryQueues implements Queues {
         }
     }
 
-    private void journal() {
+    /** Writes settlements down; false if they have to wait for disk space. */
+    private boolean journal() {
         if (unjournaled.isEmpty()) {
-            return;
+            return true;
         }
         OpenBatch batch = new OpenBatch(state);
         ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
@@ -406,10 +424,14 @@ final class DeliveryQueues implements Queues {
             deltaBytes += bytes;
         } catch (LogException e) {
             batch.discard();
-            LOG.warn("Settlements stay in memory, the journal refused them: {}", e.getMessage());
-            return;
+            refused("Settlements stay in memory", e);
+            return e.reason() != Reason.DISK_FULL;
         } finally {
             value.release();
+        }
+        if (journalRefused) {
+            journalRefused = false;
+            LOG.info("Settlements are journaled again");
         }
         for (int i = 0; i < unjournaled.size(); i++) {
             DeliveryQueue queue = unjournaled.get(i);
@@ -420,6 +442,14 @@ final class DeliveryQueues implements Queues {
             }
         }
         unjournaled.clear();
+        return true;
+    }
+
+    private void refused(String what, LogException refusal) {
+        if (!journalRefused) {
+            journalRefused = true;
+            LOG.warn("{}, the journal refused them: {}", what, refusal.getMessage());
+        }
     }
 
     private void truncate() {
@@ -428,6 +458,11 @@ final class DeliveryQueues implements Queues {
             return;
         }
         truncatedAt = now;
+        if (!unjournaledDeletions.isEmpty()) {
+            List<Runnable> again = List.copyOf(unjournaledDeletions);
+            unjournaledDeletions.clear();
+            again.forEach(Runnable::run);
+        }
         for (int i = 0; i < home.length; i++) {
             long floor = pins[i].floor(fed[i]);
             if (floor > home[i].logStartOffset()) {

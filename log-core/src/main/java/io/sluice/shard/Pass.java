@@ -6,6 +6,7 @@ import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,13 @@ final class Pass {
 
     @Nullable
     LogException error;
+
+    /** Told whether the pass has their journal record. */
+    final ArrayList<Consumer<@Nullable LogException>> journaled = new ArrayList<>(0);
+
+    /** Why the pass has no journal record; null if it has all. */
+    @Nullable
+    LogException stateError;
 
     long number;
     long bytes;
@@ -78,6 +86,8 @@ final class Pass {
         publishes.clear();
         produces.clear();
         followers.clear();
+        journaled.clear();
+        stateError = null;
         Arrays.fill(home, null);
         streams.clear();
         state = null;

@@ -12,6 +12,7 @@ import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import java.util.ArrayDeque;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -135,14 +136,23 @@ final class PublishPipeline {
         out.of(completion.executor()).produced(completion, null, refusal);
     }
 
-    /** Adds a record to the queue journal in the open pass, synced with it. */
-    void journal(ByteBuf value, long timestamp) {
+    /**
+     * Adds a record to the queue journal in the open pass, synced with it.
+     *
+     * @param outcome told when queues know of everything taken up before: null if the record is stored, else why not
+     */
+    void journal(ByteBuf value, long timestamp, Consumer<@Nullable LogException> outcome) {
+        if (lease.waitsForSpace()) {
+            outcome.accept(diskIsFull());
+            return;
+        }
         OpenBatch batch = open.state;
         if (batch == null) {
             batch = new OpenBatch(state);
             open.state = batch;
         }
         batch.add(value, timestamp, Durability.GROUP);
+        open.journaled.add(outcome);
     }
 
     /** Runs {@code follower} when queues know of everything taken up so far; at once if they do. */
@@ -217,6 +227,10 @@ final class PublishPipeline {
         }
         endTurn();
         while (failure == null && !inFlight.isEmpty()) {
+            if (lease.waitsForSpace()) {
+                failAll(diskIsFull());
+                return;
+            }
             pause.run();
             endTurn();
         }
@@ -249,9 +263,7 @@ final class PublishPipeline {
         boolean full = diskFull.getAsBoolean();
         for (int i = 0; i < batch.size(); i++) {
             TargetSet targets = batch.targets(i);
-            if (full
-                    && (targets.streamCount() > 0
-                            || targets.queueCount() > 0 && !transientMessage(batch, i, targets))) {
+            if (full && grows(batch, i, targets)) {
                 return diskIsFull();
             }
             int size = batch.end(i) - batch.start(i);
@@ -271,6 +283,20 @@ final class PublishPipeline {
             }
         }
         return null;
+    }
+
+    /** True if storing the message takes space that is not for the broker's own journals. */
+    private boolean grows(PublishBatch batch, int i, TargetSet targets) {
+        if (targets.queueCount() > 0 && !transientMessage(batch, i, targets)) {
+            return true;
+        }
+        for (int s = 0; s < targets.streamCount(); s++) {
+            LogPartition partition = lease.writable(targets.stream(s).partition(batch.orderHash(i)));
+            if (partition != null && !partition.stream().config().journal()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void stage(PublishBatch batch) {
@@ -371,12 +397,17 @@ final class PublishPipeline {
             for (Pass.StreamBatch stream : pass.streams) {
                 stream.batch().append();
             }
-            if (pass.state != null) {
-                pass.state.append();
-            }
         } catch (LogException e) {
             LOG.warn("A pass of {} publishes was refused by the log: {}", pass.publishes.size(), e.getMessage());
             fail(pass, e);
+        }
+        if (pass.state != null) {
+            try {
+                pass.state.append();
+            } catch (LogException e) {
+                LOG.warn("{} queue changes were refused by the log: {}", pass.journaled.size(), e.getMessage());
+                pass.stateError = e;
+            }
         }
         discard(pass);
         if (pass.memory != null) {
@@ -448,6 +479,10 @@ final class PublishPipeline {
         }
         if (pass.publishBytes > 0) {
             finishedBytes.accept(pass.publishBytes);
+        }
+        LogException unjournaled = pass.stateError == null ? failure : pass.stateError;
+        for (int i = 0; i < pass.journaled.size(); i++) {
+            pass.journaled.get(i).accept(unjournaled);
         }
         for (int i = 0; i < pass.followers.size(); i++) {
             pass.followers.get(i).run();

@@ -57,7 +57,7 @@ final class Kernel implements AutoCloseable {
                 base.readerThreads(),
                 base.warmBytes(),
                 base.retentionMillis(),
-                base.tombstoneMillis(),
+                base.compactionBytes(),
                 base.producerIdleMillis(),
                 base.diskCheckMillis(),
                 limits.diskMinBytes() == null ? base.diskFullBytes() : limits.diskMinBytes(),

@@ -179,16 +179,7 @@ public final class ConfigsHandler {
 
     /** The level is no Kafka config: altering others keeps it. */
     private static StreamConfig withDurability(StreamConfig config, StreamConfig present) {
-        return new StreamConfig(
-                config.segmentBytes(),
-                config.segmentMillis(),
-                config.retentionMillis(),
-                config.retentionBytes(),
-                config.compact(),
-                config.delete(),
-                config.maxBatchBytes(),
-                config.logAppendTime(),
-                present.durability());
+        return config.withDurability(present.durability());
     }
 
     private static CompletionStage<AlterConfigsResourceResponse> refused(

@@ -19,6 +19,7 @@ final class TopicConfigs {
     static final String SEGMENT_MS = "segment.ms";
     static final String CLEANUP_POLICY = "cleanup.policy";
     static final String MAX_MESSAGE_BYTES = "max.message.bytes";
+    static final String DELETE_RETENTION_MS = "delete.retention.ms";
     static final String TIMESTAMP_TYPE = "message.timestamp.type";
 
     /** Configs with one possible value. */
@@ -63,15 +64,16 @@ final class TopicConfigs {
             throw new ConfigException(TIMESTAMP_TYPE, type, "Must be CreateTime or LogAppendTime");
         }
         return new StreamConfig(
-                number(configs, SEGMENT_BYTES, base.segmentBytes(), MIN_SEGMENT_BYTES, Integer.MAX_VALUE),
-                number(configs, SEGMENT_MS, base.segmentMillis(), 1, Long.MAX_VALUE),
-                number(configs, RETENTION_MS, base.retentionMillis(), -1, Long.MAX_VALUE),
-                number(configs, RETENTION_BYTES, base.retentionBytes(), -1, Long.MAX_VALUE),
-                compact,
-                delete,
-                (int) number(configs, MAX_MESSAGE_BYTES, base.maxBatchBytes(), 1, 100 << 20),
-                type.equals("logappendtime"),
-                null);
+                        number(configs, SEGMENT_BYTES, base.segmentBytes(), MIN_SEGMENT_BYTES, Integer.MAX_VALUE),
+                        number(configs, SEGMENT_MS, base.segmentMillis(), 1, Long.MAX_VALUE),
+                        number(configs, RETENTION_MS, base.retentionMillis(), -1, Long.MAX_VALUE),
+                        number(configs, RETENTION_BYTES, base.retentionBytes(), -1, Long.MAX_VALUE),
+                        compact,
+                        delete,
+                        (int) number(configs, MAX_MESSAGE_BYTES, base.maxBatchBytes(), 1, 100 << 20),
+                        type.equals("logappendtime"),
+                        null)
+                .withTombstoneMillis(number(configs, DELETE_RETENTION_MS, base.tombstoneMillis(), 0, Long.MAX_VALUE));
     }
 
     /** All configs of a stream by name, fixed ones last. */
@@ -91,7 +93,8 @@ final class TopicConfigs {
 
     static byte type(String name) {
         DescribeConfigsResponse.ConfigType type = switch (name) {
-            case RETENTION_MS, RETENTION_BYTES, SEGMENT_MS -> DescribeConfigsResponse.ConfigType.LONG;
+            case RETENTION_MS, RETENTION_BYTES, SEGMENT_MS, DELETE_RETENTION_MS ->
+                DescribeConfigsResponse.ConfigType.LONG;
             case SEGMENT_BYTES, MAX_MESSAGE_BYTES, "min.insync.replicas" -> DescribeConfigsResponse.ConfigType.INT;
             case CLEANUP_POLICY -> DescribeConfigsResponse.ConfigType.LIST;
             case "unclean.leader.election.enable", "remote.storage.enable" ->
@@ -108,6 +111,7 @@ final class TopicConfigs {
         values.put(SEGMENT_BYTES, Long.toString(config.segmentBytes()));
         values.put(SEGMENT_MS, Long.toString(config.segmentMillis()));
         values.put(CLEANUP_POLICY, config.compact() ? (config.delete() ? "compact,delete" : "compact") : "delete");
+        values.put(DELETE_RETENTION_MS, Long.toString(config.tombstoneMillis()));
         values.put(MAX_MESSAGE_BYTES, Integer.toString(config.maxBatchBytes()));
         values.put(TIMESTAMP_TYPE, config.logAppendTime() ? "LogAppendTime" : "CreateTime");
         return values;

@@ -69,8 +69,8 @@ public final class KafkaGroupService implements GroupService {
      */
     public KafkaGroupService(LogEngine engine, int rebalanceDelayMillis, long offsetsRetentionMillis) {
         this.engine = engine;
-        this.log = new OffsetsLog(
-                engine, OFFSETS, StreamConfig.COMPACTED.maxBatchBytes(), new GroupCoordinatorRecordSerde());
+        this.log =
+                new OffsetsLog(engine, OFFSETS, StreamConfig.STATE.maxBatchBytes(), new GroupCoordinatorRecordSerde());
         this.topics = new GroupTopics(engine.nodeId());
         Map<String, Object> properties = new HashMap<>();
         properties.put(GroupCoordinatorConfig.GROUP_COORDINATOR_NUM_THREADS_CONFIG, 1);
@@ -96,7 +96,7 @@ public final class KafkaGroupService implements GroupService {
 
     @Override
     public void start() {
-        engine.createStream(OFFSETS, Topic.GROUP_METADATA_TOPIC_NAME, PARTITIONS, StreamConfig.COMPACTED)
+        engine.createStream(OFFSETS, Topic.GROUP_METADATA_TOPIC_NAME, PARTITIONS, StreamConfig.STATE)
                 .toCompletableFuture()
                 .join();
         log.open();

@@ -2,6 +2,7 @@ package io.sluice.engine.local;
 
 import io.sluice.io.Entropy;
 import io.sluice.io.FileSystem;
+import io.sluice.io.NoSpaceException;
 import io.sluice.log.PartitionId;
 import io.sluice.log.recovery.Checkpoint;
 import io.sluice.log.recovery.DurableFiles;
@@ -43,6 +44,7 @@ final class Checkpointer {
     /**
      * Takes a checkpoint.
      *
+     * @throws NoSpaceException if there is no space for it, or a writer waits for space: the last one stays in force
      * @throws IOException if a sync failed: the engine must be fenced
      */
     synchronized Checkpoint take() throws IOException {
@@ -62,7 +64,7 @@ final class Checkpointer {
                 partition.segments().sync();
                 ByteBuffer producers = partition.producers().snapshotIfChanged();
                 if (producers != null) {
-                    DurableFiles.replace(files, partition.segments().directory(), PartitionOpener.PRODUCERS, producers);
+                    replaceProducers(partition, producers);
                 }
             } catch (IOException e) {
                 if (partition.isClosed()) {
@@ -81,10 +83,23 @@ final class Checkpointer {
         return checkpoint;
     }
 
+    private void replaceProducers(LocalPartition partition, ByteBuffer producers) throws IOException {
+        boolean written = false;
+        try {
+            DurableFiles.replace(files, partition.segments().directory(), PartitionOpener.PRODUCERS, producers);
+            written = true;
+        } finally {
+            if (!written) {
+                partition.producers().markChanged();
+            }
+        }
+    }
+
     /** Takes the checkpoint of a clean stop and marks it so. */
     synchronized void takeLast() throws IOException {
         for (LocalPartition partition : engine.partitions()) {
             partition.segments().active().close();
+            partition.segments().active().trim();
         }
         take().markClean(files, directory);
     }
@@ -108,6 +123,9 @@ final class Checkpointer {
         long pass = lease.encoded();
         long started = engine.clock().nanoTime();
         while (!lease.hasWritten(pass)) {
+            if (lease.waitsForSpace()) {
+                throw new NoSpaceException("a writer waits for space");
+            }
             if (engine.clock().nanoTime() - started > WAIT_NANOS) {
                 throw new IOException("a writer did not finish its pass within 5 s");
             }

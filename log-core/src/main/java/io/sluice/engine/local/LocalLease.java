@@ -1,19 +1,33 @@
 package io.sluice.engine.local;
 
 import io.sluice.engine.ShardLease;
+import io.sluice.engine.local.DiskWatch.Growth;
+import io.sluice.io.NoSpaceException;
 import io.sluice.log.LogException;
 import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
+import io.sluice.log.StreamConfig;
 import io.sluice.log.wal.WalPass;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** A shard's right to write. All but the {@link WalPass.Listener} methods on the writer thread. */
+/**
+ * A shard's right to write. All but the {@link WalPass.Listener} methods on the writer thread.
+ *
+ * <p>When a segment cannot grow for want of space, the pass <em>waits</em>: it stays in memory, nothing further is taken, and every
+ * {@link #poll} tries again where the write broke off. It is neither confirmed nor refused until then, since the write-ahead log
+ * may hold it already.
+ */
 final class LocalLease implements ShardLease, WalPass.Listener {
+    private static final Logger log = LoggerFactory.getLogger(LocalLease.class);
+    private static final long RETRY_NANOS = 100_000_000L;
+
     private final LocalLogEngine engine;
     private final SegmentWriter writer;
     private final TailCache tailCache;
@@ -28,6 +42,10 @@ final class LocalLease implements ShardLease, WalPass.Listener {
     private volatile long durable;
     private volatile long encoded;
     private volatile long segmentsWritten;
+    private volatile @Nullable Pass waiting;
+    private volatile Runnable lastWakeUp = () -> {};
+    private Growth growth = Growth.ALL;
+    private long triedAt;
 
     private static final class Pass {
         private final long number;
@@ -35,6 +53,8 @@ final class LocalLease implements ShardLease, WalPass.Listener {
         private final LocalPartition[] partitions;
         /** End offset of each partition after the pass. */
         private final long[] ends;
+        /** Number of partitions whose batches are in the segments. */
+        private int written;
 
         Pass(long number, boolean group, LocalPartition[] partitions) {
             this.number = number;
@@ -73,6 +93,28 @@ final class LocalLease implements ShardLease, WalPass.Listener {
         return partition;
     }
 
+    /**
+     * Checks that a partition of this kind may grow; what holds for the first append of a pass holds for all of them.
+     *
+     * @throws LogException DISK_FULL
+     */
+    void checkSpace(StreamConfig config) {
+        if (waiting != null) {
+            throw new LogException(Reason.DISK_FULL, "the disk is full; a write waits for space");
+        }
+        if (staged.isEmpty()) {
+            growth = engine.growth();
+        }
+        if (growth == Growth.NOTHING || growth == Growth.JOURNALS && !config.journal()) {
+            throw new LogException(Reason.DISK_FULL, "the disk is full");
+        }
+    }
+
+    @Override
+    public boolean waitsForSpace() {
+        return waiting != null || engine.wal().waitsForSpace();
+    }
+
     /** The partition has its first batch of this pass. */
     void staged(LocalPartition partition) {
         staged.add(partition);
@@ -101,15 +143,17 @@ final class LocalLease implements ShardLease, WalPass.Listener {
             staged.get(i).collect(logged);
         }
         boolean group = !logged.isEmpty();
+        lastWakeUp = wakeUp;
         if (group) {
             groupsInFlight++;
             engine.wal().submit(logged);
         }
         Pass pass = new Pass(number, group, staged.toArray(new LocalPartition[0]));
-        writeSegments(pass);
-        staged.clear();
-        segmentsWritten = number;
         unfinished.addLast(pass);
+        if (waiting == null) {
+            writeSegments(pass);
+        }
+        staged.clear();
         if (groupsInFlight == 0) {
             completeReady();
         }
@@ -117,21 +161,55 @@ final class LocalLease implements ShardLease, WalPass.Listener {
     }
 
     private void writeSegments(Pass pass) {
-        int i = 0;
+        long bytes = 0;
         try {
-            for (; i < pass.partitions.length; i++) {
-                pass.ends[i] = pass.partitions[i].writeStaged(writer);
+            while (pass.written < pass.partitions.length) {
+                LocalPartition partition = pass.partitions[pass.written];
+                bytes += partition.stagedBytes();
+                pass.ends[pass.written] = partition.writeStaged(writer);
+                pass.written++;
             }
+        } catch (NoSpaceException e) {
+            if (waiting == null) {
+                log.warn("Pass {} waits for disk space: {}", pass.number, e.getMessage());
+                waiting = pass;
+                engine.checkDiskSoon();
+            }
+            triedAt = engine.clock().nanoTime();
+            return;
         } catch (IOException | RuntimeException e) {
             dropStaged();
-            engine.fail("Writing a segment of " + pass.partitions[i] + " failed", e);
+            engine.fail("Writing a segment of " + pass.partitions[pass.written] + " failed", e);
             throw new LogException(Reason.FENCED, "writing a segment failed: " + e.getMessage(), e);
+        }
+        segmentsWritten = lastPass;
+        engine.wrote(bytes);
+        if (waiting != null) {
+            log.info("Pass {} found disk space", pass.number);
+            waiting = null;
+            engine.checkDiskSoon();
+        }
+    }
+
+    /** Repeats a write that found no space, at most every 100 ms. */
+    private void writeWaiting() {
+        Pass pass = waiting;
+        if (pass != null && engine.clock().nanoTime() - triedAt >= RETRY_NANOS) {
+            writeSegments(pass);
+        }
+    }
+
+    /** Asks the writer to poll if it waits for space. Any thread. */
+    void wakeIfWaiting() {
+        if (waiting != null) {
+            lastWakeUp.run();
         }
     }
 
     @Override
     public long poll() {
         checkValid();
+        writeWaiting();
         completeReady();
         return completed;
     }
@@ -139,7 +217,10 @@ final class LocalLease implements ShardLease, WalPass.Listener {
     private void completeReady() {
         long onDisk = durable;
         Pass next = unfinished.peekFirst();
-        while (next != null && (!next.group || next.number <= onDisk)) {
+        Pass unwritten = waiting;
+        while (next != null
+                && (!next.group || next.number <= onDisk)
+                && (unwritten == null || next.number < unwritten.number)) {
             unfinished.removeFirst();
             if (next.group) {
                 groupsInFlight--;
@@ -166,6 +247,12 @@ final class LocalLease implements ShardLease, WalPass.Listener {
             partition.dropStaged();
         }
         staged.clear();
+        Pass pass = waiting;
+        if (pass != null) {
+            for (int i = pass.written; i < pass.partitions.length; i++) {
+                pass.partitions[i].dropStaged();
+            }
+        }
     }
 
     @Override

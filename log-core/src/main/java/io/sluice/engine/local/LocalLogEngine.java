@@ -6,9 +6,9 @@ import io.sluice.engine.ShardLease;
 import io.sluice.io.Clock;
 import io.sluice.io.Entropy;
 import io.sluice.io.FileSystem;
+import io.sluice.io.NoSpaceException;
 import io.sluice.io.ThreadWorkers;
 import io.sluice.io.Workers;
-import io.sluice.log.Durability;
 import io.sluice.log.LogException;
 import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
@@ -49,6 +49,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class LocalLogEngine implements LogEngine {
     private static final Logger log = LoggerFactory.getLogger(LocalLogEngine.class);
+    private static final long SMALLEST_WAL_FILE = 1L << 20;
 
     private final LocalLogSettings settings;
     private final FileSystem files;
@@ -67,6 +68,7 @@ public final class LocalLogEngine implements LogEngine {
     private final Checkpointer checkpointer;
     private final LogCleaner cleaner;
     private final boolean recovered;
+    private final long checkpointBytes;
     private final Map<StreamId, StreamInfo> streams = new ConcurrentHashMap<>();
     private final Map<PartitionId, LocalPartition> partitions = new ConcurrentHashMap<>();
     private final Map<ShardId, LocalLease> shards = new ConcurrentHashMap<>();
@@ -74,6 +76,8 @@ public final class LocalLogEngine implements LogEngine {
     private final Queue<LocalPartition> mentions = new MpscUnboundedArrayQueue<>(256);
     private volatile boolean failed;
     private volatile boolean closed;
+    // checkpoint thread only
+    private boolean checkpointsWait;
 
     /** Opens a data directory with real threads and randomness; recovers it if the last stop was not clean. */
     public static LocalLogEngine open(Path dir, LocalLogSettings settings, FileSystem files, Clock clock) {
@@ -90,6 +94,9 @@ public final class LocalLogEngine implements LogEngine {
             Path dir, LocalLogSettings settings, FileSystem files, Clock clock, Entropy entropy, Workers workers) {
         try {
             return new LocalLogEngine(dir, settings, files, clock, entropy, workers);
+        } catch (NoSpaceException e) {
+            workers.close();
+            throw new LogException(Reason.DISK_FULL, "opening " + dir + " failed: " + e.getMessage(), e);
         } catch (IOException e) {
             workers.close();
             throw new LogException(Reason.IO_ERROR, "opening " + dir + " failed: " + e.getMessage(), e);
@@ -118,7 +125,7 @@ public final class LocalLogEngine implements LogEngine {
         files.createDirectories(streamsDirectory);
         files.syncDirectory(dir);
         this.directory = new StreamDirectory(files, streamsDirectory);
-        this.disk = new DiskWatch(files, dir, settings);
+        this.disk = new DiskWatch(files, dir, settings, admin, this::writerWaits);
         this.identity = NodeIdentity.load(files, dir, settings.nodeId(), entropy);
         Recovery recovery = new Recovery(this, files, dir, walDirectory);
         Recovery.Outcome outcome = recovery.run(directory, openFiles);
@@ -129,20 +136,25 @@ public final class LocalLogEngine implements LogEngine {
             partitions.put(partition.id(), partition);
         }
         this.recovered = outcome.unclean();
+        // On a small disk the log must not take what messages need.
+        long share = Math.max(SMALLEST_WAL_FILE, files.space(dir).total() / 32);
+        this.checkpointBytes = Math.min(settings.checkpointBytes(), 3 * share);
         this.wal = new WriteAheadLog(
                 files,
                 walDirectory,
-                settings.walFileBytes(),
+                (int) Math.min(settings.walFileBytes(), share),
                 outcome.nextSequence(),
                 outcome.nextFileNumber(),
                 workers.serial("sluice-sync"),
                 this::pollMention,
+                disk::checkSoon,
                 () -> fail("The write-ahead log failed", null));
         this.checkpointer = new Checkpointer(this, files, dir, entropy);
         this.cleaner = new LogCleaner(this);
         checkpointer.take();
         wal.adopt();
         wal.prepare();
+        disk.listen(this::diskChanged);
         disk.check();
         schedule();
     }
@@ -153,7 +165,7 @@ public final class LocalLogEngine implements LogEngine {
             workers.every(Math.max(50, settings.checkpointMillis() / 50), checkpoints, this::checkpointIfLarge);
         }
         if (settings.diskCheckMillis() > 0) {
-            workers.every(settings.diskCheckMillis(), admin, disk::check);
+            workers.every(settings.diskCheckMillis(), admin, this::watchDisk);
         }
         if (settings.retentionMillis() > 0) {
             workers.every(settings.retentionMillis(), cleaning, cleaner::run);
@@ -270,6 +282,8 @@ public final class LocalLogEngine implements LogEngine {
                     throw new LogException(Reason.FENCED, "the disk failed");
                 }
                 result.complete(task.run());
+            } catch (NoSpaceException e) {
+                result.completeExceptionally(new LogException(Reason.DISK_FULL, String.valueOf(e.getMessage()), e));
             } catch (IOException e) {
                 result.completeExceptionally(new LogException(Reason.IO_ERROR, String.valueOf(e.getMessage()), e));
             } catch (RuntimeException e) {
@@ -332,7 +346,7 @@ public final class LocalLogEngine implements LogEngine {
     /** Waits until the passes of a lease are on disk; bounded by the sync thread's own work. */
     void awaitWritten(LocalLease lease) {
         long started = clock.nanoTime();
-        while (!lease.isDone() && clock.nanoTime() - started < 10_000_000_000L) {
+        while (!lease.isDone() && !wal.waitsForSpace() && clock.nanoTime() - started < 10_000_000_000L) {
             LockSupport.parkNanos(100_000);
         }
     }
@@ -369,17 +383,45 @@ public final class LocalLogEngine implements LogEngine {
         return partition == null ? null : partition.takeMention();
     }
 
-    /** Refuses appends of users below the watermark; the broker's own state goes on until the disk is nearly exhausted. */
-    void checkSpace(StreamConfig config, Durability durability) {
-        DiskState state = disk.state();
-        if (state == DiskState.OK || state == DiskState.WARN) {
-            return;
+    /** What may grow, by the free space last seen. */
+    DiskWatch.Growth growth() {
+        return disk.growth();
+    }
+
+    /** A pass wrote so many bytes to segments. */
+    void wrote(long bytes) {
+        disk.wrote(bytes);
+    }
+
+    /** A writer found no space, or found it again. */
+    void checkDiskSoon() {
+        disk.checkSoon();
+    }
+
+    private boolean writerWaits() {
+        if (wal.waitsForSpace()) {
+            return true;
         }
-        if (state == DiskState.FAILED) {
-            throw new LogException(Reason.FENCED, "the disk failed; restart the broker");
+        for (LocalLease lease : leases) {
+            if (lease.waitsForSpace()) {
+                return true;
+            }
         }
-        if (!config.compact() || disk.isExhausted()) {
-            throw new LogException(Reason.DISK_FULL, "the disk is full; " + durability + " append refused");
+        return false;
+    }
+
+    /** The periodic look at the disk: also wakes whoever waits for space, since others may have freed it. */
+    private void watchDisk() {
+        wal.retry();
+        for (LocalLease lease : leases) {
+            lease.wakeIfWaiting();
+        }
+        disk.check();
+    }
+
+    private void diskChanged(DiskState state) {
+        if (state == DiskState.FULL) {
+            cleaning.execute(cleaner::run);
         }
     }
 
@@ -408,7 +450,7 @@ public final class LocalLogEngine implements LogEngine {
     // ---- checkpoints
 
     private void checkpointIfLarge() {
-        if (checkpointer.pendingBytes() >= settings.checkpointBytes()) {
+        if (checkpointer.pendingBytes() >= checkpointBytes) {
             checkpoint();
         }
     }
@@ -421,7 +463,17 @@ public final class LocalLogEngine implements LogEngine {
             if (!checkpointer.isIdle()) {
                 checkpointer.take();
             }
+            wal.retry();
             wal.prepare();
+            if (checkpointsWait) {
+                checkpointsWait = false;
+                log.info("Checkpoints go on");
+            }
+        } catch (NoSpaceException e) {
+            if (!checkpointsWait) {
+                checkpointsWait = true;
+                log.warn("Checkpoints wait for disk space: {}", e.getMessage());
+            }
         } catch (IOException e) {
             fail("Checkpoint failed", e);
         }

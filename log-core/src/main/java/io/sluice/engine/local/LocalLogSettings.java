@@ -14,7 +14,7 @@ package io.sluice.engine.local;
  * @param readerThreads threads for blocking reads
  * @param warmBytes bytes at the end of a partition that are taken to be in the page cache
  * @param retentionMillis period of retention and compaction, ms; 0 = never
- * @param tombstoneMillis how long a compacted stream keeps records without a value, ms
+ * @param compactionBytes memory for the keys that one run of compaction looks at, bytes; more keys take more runs
  * @param producerIdleMillis after which an idempotent producer is forgotten, ms
  * @param diskCheckMillis period of the free-space check, ms; 0 = never
  * @param diskFullBytes free space below which publishers are refused; -1 = 5 % of the disk within 64 MiB and 1 GiB
@@ -32,7 +32,7 @@ public record LocalLogSettings(
         int readerThreads,
         long warmBytes,
         long retentionMillis,
-        long tombstoneMillis,
+        long compactionBytes,
         long producerIdleMillis,
         long diskCheckMillis,
         long diskFullBytes,
@@ -49,7 +49,7 @@ public record LocalLogSettings(
             2,
             256L << 20,
             30_000,
-            86_400_000L,
+            16L << 20,
             86_400_000L,
             1_000,
             -1,

@@ -1,6 +1,7 @@
 package io.sluice.engine.local;
 
 import io.netty.buffer.ByteBuf;
+import io.sluice.io.NoSpaceException;
 import io.sluice.log.AdvanceListener;
 import io.sluice.log.Durability;
 import io.sluice.log.Isolation;
@@ -25,9 +26,15 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A partition of the embedded engine; see {@link LogPartition} for which thread may call what. */
 final class LocalPartition implements LogPartition {
+    private static final Logger log = LoggerFactory.getLogger(LocalPartition.class);
+    /** Size from which a segment that holds nothing but deleted records is worth a new file. */
+    private static final long ROLL_EMPTIED_BYTES = 4L << 20;
+
     private final LocalLogEngine engine;
     private final PartitionId id;
     private final SegmentList segments;
@@ -150,7 +157,7 @@ final class LocalPartition implements LogPartition {
     public Appended append(ByteBuf batches, Durability durability) {
         boolean taken = false;
         try {
-            LocalLease lease = writer(durability);
+            LocalLease lease = writer();
             StreamConfig config = stream.config();
             int end = batches.writerIndex();
             int count = 0;
@@ -205,7 +212,7 @@ final class LocalPartition implements LogPartition {
     public Appended appendBuilt(BuiltBatch batch, Durability durability) {
         boolean taken = false;
         try {
-            LocalLease lease = writer(durability);
+            LocalLease lease = writer();
             StreamConfig config = stream.config();
             int size = batch.sizeInBytes();
             checkSize(size, config);
@@ -234,7 +241,7 @@ final class LocalPartition implements LogPartition {
         }
     }
 
-    private LocalLease writer(Durability durability) {
+    private LocalLease writer() {
         LocalLease lease = writer;
         if (closed) {
             throw new LogException(Reason.CLOSED, "partition " + id + " is closed");
@@ -242,7 +249,7 @@ final class LocalPartition implements LogPartition {
         if (lease == null || !lease.isValid()) {
             throw new LogException(Reason.FENCED, "partition " + id + " has no writer");
         }
-        engine.checkSpace(stream.config(), durability);
+        lease.checkSpace(stream.config());
         return lease;
     }
 
@@ -263,15 +270,29 @@ final class LocalPartition implements LogPartition {
         staged.collect(id, pass);
     }
 
-    /** Writes what is staged to the segments and returns the end offset. */
+    long stagedBytes() {
+        return staged.bytes();
+    }
+
+    /**
+     * Writes what is staged to the segments and returns the end offset.
+     *
+     * @throws NoSpaceException if space ran out: the rest stays staged for the next call
+     */
     long writeStaged(SegmentWriter writer) throws IOException {
         boolean unlogged = staged.hasUnlogged();
+        boolean waits = false;
         try {
             if (!closed) {
                 writer.write(segments, staged, stream.config());
             }
+        } catch (NoSpaceException e) {
+            waits = true;
+            throw e;
         } finally {
-            staged.clear();
+            if (!waits) {
+                staged.clear();
+            }
         }
         writtenEnd = nextOffset;
         if (unlogged && mentioned.compareAndSet(false, true)) {
@@ -389,8 +410,24 @@ final class LocalPartition implements LogPartition {
     @Override
     public long truncatePrefix(long newStart) {
         long start = Math.min(newStart, highWatermark);
+        if (start == nextOffset && start > logStart) {
+            rollEmptied();
+        }
         raiseLogStart(start);
         return logStart;
+    }
+
+    /** Nothing in the active segment is needed any more: a new one lets its space go. */
+    private void rollEmptied() {
+        long worth = engine.growth() == DiskWatch.Growth.ALL ? ROLL_EMPTIED_BYTES : ROLL_EMPTIED_BYTES / 64;
+        if (segments.active().size() < worth) {
+            return;
+        }
+        try {
+            segments.roll(nextOffset, engine.clock());
+        } catch (IOException e) {
+            log.warn("No new segment for {}, the space of the old one stays taken: {}", this, e.toString());
+        }
     }
 
     /** Moves the start up and drops the segments below it. */

@@ -64,7 +64,12 @@ final class SegmentList {
                                 && clock.epochMillis() - active.createdMillis() <= config.segmentMillis())) {
             return active;
         }
-        active.close();
+        return roll(first, clock);
+    }
+
+    /** Ends the active segment and starts one at {@code first}. Writer. */
+    Segment roll(long first, Clock clock) throws IOException {
+        active().close();
         Segment next = Segment.create(files, directory, first, budget, clock.epochMillis());
         synchronized (this) {
             Segment[] now = segments;
@@ -135,12 +140,18 @@ final class SegmentList {
         Segment[] now = segments;
         boolean names = namesChanged;
         namesChanged = false;
-        for (int i = 0; i < now.length; i++) {
-            boolean closed = i < now.length - 1;
-            if (now[i].isDirty(closed)) {
-                now[i].sync(closed);
-                names = names || closed;
+        boolean done = false;
+        try {
+            for (int i = 0; i < now.length; i++) {
+                boolean closed = i < now.length - 1;
+                if (now[i].isDirty(closed)) {
+                    now[i].sync(closed);
+                    names = names || closed;
+                }
             }
+            done = true;
+        } finally {
+            namesChanged |= names && !done;
         }
         if (names) {
             files.syncDirectory(directory);

@@ -18,8 +18,13 @@ final class SegmentWriter {
         this.clock = clock;
     }
 
+    /**
+     * Writes what is not written yet.
+     *
+     * @throws io.sluice.io.NoSpaceException if space ran out: what was written is noted, the same call goes on from there
+     */
     void write(SegmentList segments, StagedBatches staged, StreamConfig config) throws IOException {
-        int from = 0;
+        int from = staged.written();
         while (from < staged.size()) {
             Segment segment = segments.forAppend(
                     staged.firstOffset(from), staged.lastOffset(from), staged.length(from), config, clock);
@@ -41,6 +46,7 @@ final class SegmentWriter {
                         staged.maxTimestamp(i));
                 position += staged.length(i);
             }
+            staged.written(to);
             from = to;
         }
     }

@@ -16,6 +16,7 @@ final class StagedBatches {
     private long[] timestamps = new long[4];
     private boolean[] logged = new boolean[4];
     private int size;
+    private int written;
     private boolean unlogged;
 
     void add(ByteBuf buffer, int position, int length, long first, long last, long maxTimestamp, boolean group) {
@@ -42,6 +43,24 @@ final class StagedBatches {
 
     int size() {
         return size;
+    }
+
+    /** Number of batches, from the first on, that are in the segments. */
+    int written() {
+        return written;
+    }
+
+    void written(int count) {
+        written = count;
+    }
+
+    /** Bytes of all batches. */
+    long bytes() {
+        long bytes = 0;
+        for (int i = 0; i < size; i++) {
+            bytes += lengths[i];
+        }
+        return bytes;
     }
 
     /** True if a batch does not go to the write-ahead log. */
@@ -91,6 +110,7 @@ final class StagedBatches {
             buffers[i] = null;
         }
         size = 0;
+        written = 0;
         unlogged = false;
     }
 }

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class StreamDirectory {
     private static final int MAGIC = 0x534C534D; // SLSM
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
     private static final String DESCRIPTOR = "stream.meta";
     private static final String DELETED = ".deleted";
 
@@ -62,7 +62,7 @@ final class StreamDirectory {
         byte[] name = info.name().getBytes(StandardCharsets.UTF_8);
         StreamConfig config = info.config();
         Durability durability = config.durability();
-        ByteBuffer bytes = ByteBuffer.allocate(128 + name.length);
+        ByteBuffer bytes = ByteBuffer.allocate(160 + name.length);
         bytes.putInt(MAGIC).putInt(VERSION).putInt(name.length).put(name).putInt(info.partitions());
         bytes.putLong(config.segmentBytes())
                 .putLong(config.segmentMillis())
@@ -72,7 +72,9 @@ final class StreamDirectory {
                 .put((byte) (config.delete() ? 1 : 0))
                 .putInt(config.maxBatchBytes())
                 .put((byte) (config.logAppendTime() ? 1 : 0))
-                .put((byte) (durability == null ? 0 : durability.name().charAt(0)));
+                .put((byte) (durability == null ? 0 : durability.name().charAt(0)))
+                .putLong(config.tombstoneMillis())
+                .put((byte) (config.journal() ? 1 : 0));
         DurableFiles.replace(files, stream(info.id()), DESCRIPTOR, DurableFiles.withChecksum(bytes));
     }
 
@@ -120,6 +122,8 @@ final class StreamDirectory {
         int maxBatchBytes = bytes.getInt();
         boolean logAppendTime = bytes.get() != 0;
         Durability durability = durability(bytes.get());
+        long tombstoneMillis = bytes.getLong();
+        boolean journal = bytes.get() != 0;
         return new StreamInfo(
                 id,
                 new String(name, StandardCharsets.UTF_8),
@@ -133,7 +137,9 @@ final class StreamDirectory {
                         delete,
                         maxBatchBytes,
                         logAppendTime,
-                        durability));
+                        durability,
+                        tombstoneMillis,
+                        journal));
     }
 
     private static @Nullable Durability durability(byte initial) {

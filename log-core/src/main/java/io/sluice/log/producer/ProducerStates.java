@@ -131,6 +131,11 @@ public final class ProducerStates {
         }
     }
 
+    /** The last snapshot could not be kept: the next call makes one again. */
+    public synchronized void markChanged() {
+        changed = true;
+    }
+
     /** The state as bytes if it changed since the last call, else null. */
     public synchronized @Nullable ByteBuffer snapshotIfChanged() {
         if (!changed) {

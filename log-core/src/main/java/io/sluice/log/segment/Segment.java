@@ -236,6 +236,16 @@ public final class Segment {
         }
     }
 
+    /** Cuts off what a broken-off write left behind the last batch. No writer may be at work. */
+    public void trim() throws IOException {
+        StorageFile opened = file.acquire();
+        try {
+            opened.truncate(size);
+        } finally {
+            file.release();
+        }
+    }
+
     // ---- checkpoint
 
     /**

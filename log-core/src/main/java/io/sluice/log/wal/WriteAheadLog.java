@@ -1,6 +1,7 @@
 package io.sluice.log.wal;
 
 import io.sluice.io.FileSystem;
+import io.sluice.io.NoSpaceException;
 import io.sluice.io.StorageFile;
 import io.sluice.log.PartitionId;
 import java.io.IOException;
@@ -21,7 +22,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Group commit: all passes waiting when the sync thread is free go to disk with one write, which returns when the disk has the
  * data. While that is on its way the next ones gather. A failed write ends the log for good (it is never retried: what the disk
- * then holds is not known).
+ * then holds is not known). If there is no space to lay out a further file, passes wait, in order, until {@link #retry} finds space
+ * or a file given back; writes into files that are laid out need none.
  *
  * <p>{@link #submit} from any writer thread; files change on the sync executor only; {@link #recycle} on the checkpoint thread.
  */
@@ -36,12 +38,14 @@ public final class WriteAheadLog {
     private final int fileBytes;
     private final Executor syncThread;
     private final Mentions mentions;
+    private final Runnable onNoSpace;
     private final Runnable onFailure;
     private final Queue<WalPass> waiting = new MpscUnboundedArrayQueue<>(256);
     private final AtomicBoolean scheduled = new AtomicBoolean();
     private final Runnable drain = this::drain;
 
     private volatile boolean failed;
+    private volatile boolean waitsForSpace;
     private volatile long lastSequence;
     private volatile long bytesWritten;
 
@@ -53,6 +57,7 @@ public final class WriteAheadLog {
     // sync thread only
     private final WalBuffer buffer = new WalBuffer();
     private final List<WalPass> round = new ArrayList<>();
+    private @Nullable List<Mention> named;
     private long sequence;
     private @Nullable WalFile current;
     private long position;
@@ -75,6 +80,7 @@ public final class WriteAheadLog {
      * @param fileBytes size of one file, bytes; a larger entry gets a larger file
      * @param nextSequence above every sequence ever used
      * @param nextFileNumber above every file number in the directory
+     * @param onNoSpace told when passes begin to wait for space, and when they no longer do
      */
     public WriteAheadLog(
             FileSystem files,
@@ -84,6 +90,7 @@ public final class WriteAheadLog {
             long nextFileNumber,
             Executor syncThread,
             Mentions mentions,
+            Runnable onNoSpace,
             Runnable onFailure) {
         this.files = files;
         this.directory = directory;
@@ -93,6 +100,7 @@ public final class WriteAheadLog {
         this.nextFileNumber = nextFileNumber;
         this.syncThread = syncThread;
         this.mentions = mentions;
+        this.onNoSpace = onNoSpace;
         this.onFailure = onFailure;
     }
 
@@ -118,6 +126,18 @@ public final class WriteAheadLog {
         return failed;
     }
 
+    /** True while passes wait for space. */
+    public boolean waitsForSpace() {
+        return waitsForSpace;
+    }
+
+    /** Tries again if passes wait for space. Any thread. */
+    public void retry() {
+        if (waitsForSpace && scheduled.compareAndSet(false, true)) {
+            syncThread.execute(drain);
+        }
+    }
+
     private void drain() {
         do {
             WalPass pass = waiting.poll();
@@ -127,34 +147,58 @@ public final class WriteAheadLog {
             }
             if (!round.isEmpty()) {
                 writeRound();
-                round.clear();
             }
             scheduled.set(false);
-        } while (!waiting.isEmpty() && scheduled.compareAndSet(false, true));
+        } while (!waiting.isEmpty() && !waitsForSpace && scheduled.compareAndSet(false, true));
     }
 
     private void writeRound() {
+        int whole = round.size();
         if (!failed) {
             try {
-                for (WalPass pass : round) {
-                    encode(pass);
+                int encoded = 0;
+                while (encoded < round.size() && encode(round.get(encoded))) {
+                    encoded++;
                 }
-                finishWrite();
-                lastSequence = sequence - 1;
+                whole = encoded;
+                if (whole > 0) {
+                    finishWrite();
+                    lastSequence = sequence - 1;
+                }
             } catch (IOException | RuntimeException e) {
                 failed = true;
+                whole = round.size();
                 log.error("Write-ahead log failed; writers are fenced until a restart", e);
             }
         }
+        List<WalPass> finished = round.subList(0, whole);
+        announce(finished);
+        finished.clear();
+        spaceIs(round.isEmpty());
+    }
+
+    private void spaceIs(boolean found) {
+        if (waitsForSpace == found) {
+            waitsForSpace = !found;
+            if (found) {
+                log.info("Write-ahead log found disk space");
+            } else {
+                log.warn("Write-ahead log waits for disk space: no file left to write to");
+            }
+            onNoSpace.run();
+        }
+    }
+
+    private void announce(List<WalPass> passes) {
         boolean done = !failed;
-        for (int i = 0; i < round.size(); i++) {
-            WalPass pass = round.get(i);
+        for (int i = 0; i < passes.size(); i++) {
+            WalPass pass = passes.get(i);
             if (!done) {
                 pass.release();
             }
             boolean newestOfListener = true;
-            for (int j = i + 1; j < round.size() && newestOfListener; j++) {
-                newestOfListener = !round.get(j).listener().equals(pass.listener());
+            for (int j = i + 1; j < passes.size() && newestOfListener; j++) {
+                newestOfListener = !passes.get(j).listener().equals(pass.listener());
             }
             if (newestOfListener) {
                 if (done) {
@@ -169,44 +213,54 @@ public final class WriteAheadLog {
         }
     }
 
-    private void encode(WalPass pass) throws IOException {
-        List<Mention> named = takeMentions();
-        long body =
-                pass.bytes() + (long) pass.size() * WalFormat.BATCH_HEADER + (long) named.size() * WalFormat.MENTION;
+    /** Copies a pass to the staging buffer and, when that is full, to the file; false if it must wait for space. */
+    private boolean encode(WalPass pass) throws IOException {
+        List<Mention> mentioned = named;
+        if (mentioned == null) {
+            mentioned = takeMentions();
+            named = mentioned;
+        }
+        long body = pass.bytes()
+                + (long) pass.size() * WalFormat.BATCH_HEADER
+                + (long) mentioned.size() * WalFormat.MENTION;
         if (body > Integer.MAX_VALUE - 4096) {
             throw new IOException("pass of " + body + " bytes");
         }
-        begin(body);
+        if (!begin(body)) {
+            return false;
+        }
+        named = null;
         buffer.room(WalFormat.ENTRY_HEADER)
                 .putInt(WalFormat.ENTRY_MAGIC)
                 .putInt((int) body)
                 .putLong(sequence)
                 .putInt(pass.size())
-                .putInt(named.size());
+                .putInt(mentioned.size());
         for (int i = 0; i < pass.size(); i++) {
             put(buffer.room(WalFormat.BATCH_HEADER), pass.partition(i)).putInt(pass.length(i));
             copy(pass, i);
         }
-        for (Mention mention : named) {
+        for (Mention mention : mentioned) {
             put(buffer.room(WalFormat.MENTION), mention.partition()).putLong(mention.offset());
         }
         buffer.putChecksum();
         sequence++;
         pass.release();
         pass.listener().passEncoded(pass.number());
+        return true;
     }
 
     private List<Mention> takeMentions() {
-        List<Mention> named = List.of();
+        List<Mention> taken = List.of();
         Mention mention = mentions.poll();
         while (mention != null) {
-            if (named.isEmpty()) {
-                named = new ArrayList<>();
+            if (taken.isEmpty()) {
+                taken = new ArrayList<>();
             }
-            named.add(mention);
+            taken.add(mention);
             mention = mentions.poll();
         }
-        return named;
+        return taken;
     }
 
     private static ByteBuffer put(ByteBuffer target, PartitionId partition) {
@@ -230,15 +284,19 @@ public final class WriteAheadLog {
         }
     }
 
-    /** Chooses the file for an entry and starts its checksum. */
-    private void begin(long body) throws IOException {
+    /** Chooses the file for an entry and starts its checksum; false if there is no space for a file. */
+    private boolean begin(long body) throws IOException {
         long entry = WalFormat.ENTRY_HEADER + body + WalFormat.TRAILER;
         WalFile file = current;
         if (file == null || position + entry > file.size()) {
             if (file != null) {
                 finishWrite();
             }
-            file = take(WalFormat.FILE_HEADER + entry);
+            try {
+                file = take(WalFormat.FILE_HEADER + entry);
+            } catch (NoSpaceException e) {
+                return false;
+            }
             current = file;
             buffer.use(file.file());
             buffer.startChecksum();
@@ -253,6 +311,7 @@ public final class WriteAheadLog {
         }
         position += entry;
         buffer.startChecksum();
+        return true;
     }
 
     /** The next entry starts at the next block. */
@@ -285,6 +344,10 @@ public final class WriteAheadLog {
             slot++;
         }
         Path path = path(slot);
+        long usable = files.space(directory).usable();
+        if (usable < size) {
+            throw new NoSpaceException("a write-ahead log file of " + size + " bytes needs more than " + usable);
+        }
         try (StorageFile file = files.open(path, true)) {
             ByteBuffer zeros = ByteBuffer.allocateDirect((int) Math.min(size, ZEROS));
             for (long at = 0; at < size; at += zeros.capacity()) {
@@ -292,6 +355,9 @@ public final class WriteAheadLog {
                 file.write(at, zeros);
             }
             file.sync(true);
+        } catch (NoSpaceException e) {
+            files.delete(path);
+            throw e;
         }
         files.syncDirectory(directory);
         return new WalFile(path, -1, size, files.openDirect(path), -1);
@@ -351,6 +417,8 @@ public final class WriteAheadLog {
         all.addAll(spares);
         inUse.clear();
         spares.clear();
+        round.forEach(WalPass::release);
+        round.clear();
         for (WalFile file : all) {
             try {
                 file.file().close();

@@ -77,7 +77,7 @@ class LocalLogEngineTest {
                 2,
                 d.warmBytes(),
                 0,
-                d.tombstoneMillis(),
+                d.compactionBytes(),
                 d.producerIdleMillis(),
                 0,
                 0,

@@ -134,7 +134,7 @@ class PowerCutSimTest {
                     1,
                     1 << 20,
                     30_000,
-                    d.tombstoneMillis(),
+                    d.compactionBytes(),
                     d.producerIdleMillis(),
                     1000,
                     0,

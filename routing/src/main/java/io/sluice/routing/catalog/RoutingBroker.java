@@ -63,14 +63,14 @@ public final class RoutingBroker implements Broker, AutoCloseable {
     }
 
     private void start() {
-        create(InternalStreams.CATALOG);
-        create(InternalStreams.BRIDGES);
+        create(InternalStreams.CATALOG, StreamConfig.STATE);
+        create(InternalStreams.BRIDGES, StreamConfig.STATE);
         CatalogReplay replay = new CatalogReplay(engine, queues);
         replay.run();
         catalog.restore(replay.hosts(), replay.ids());
         for (String vhost : replay.hosts().keySet()) {
-            LogRetainedMessages messages =
-                    LogRetainedMessages.open(create(InternalStreams.retained(vhost)), shard, clock);
+            LogRetainedMessages messages = LogRetainedMessages.open(
+                    create(InternalStreams.retained(vhost), StreamConfig.COMPACTED), shard, clock);
             retained.add(messages);
             hosts.put(vhost, new CatalogVirtualHost(catalog, vhost, messages));
         }
@@ -160,11 +160,9 @@ public final class RoutingBroker implements Broker, AutoCloseable {
         retained.forEach(LogRetainedMessages::close);
     }
 
-    private LogPartition create(String name) {
+    private LogPartition create(String name, StreamConfig config) {
         StreamId id = InternalStreams.id(name);
-        engine.createStream(id, name, 1, StreamConfig.COMPACTED)
-                .toCompletableFuture()
-                .join();
+        engine.createStream(id, name, 1, config).toCompletableFuture().join();
         LogPartition partition = engine.partition(new PartitionId(id, 0));
         if (partition == null) {
             throw new IllegalStateException("stream " + name + " has no partition 0");
