@@ -156,6 +156,9 @@ final class FilePartition implements LogPartition {
         }
 
         @Override
+        public void load() {}
+
+        @Override
         public void readFully(int from, ByteBuffer target) throws IOException {
             for (long at = position + from; target.hasRemaining(); ) {
                 at += file.read(target, at);

@@ -28,10 +28,13 @@ public interface LogSlice extends ReferenceCounted {
     long position();
 
     /**
-     * True if the bytes are probably not in the page cache: warm them with {@link #readFully} on the reader pool first, since
-     * {@code sendfile} of uncached pages blocks its thread.
+     * True if the bytes are probably not in the page cache: {@link #load} them on the reader pool first, since {@code sendfile} of
+     * uncached pages blocks its thread.
      */
     boolean isCold();
+
+    /** Brings the bytes into the page cache; blocks on the disk. */
+    void load() throws IOException;
 
     /** Copies bytes of the slice into {@code target} (its remaining bytes), starting {@code from} bytes into the slice. */
     void readFully(int from, ByteBuffer target) throws IOException;

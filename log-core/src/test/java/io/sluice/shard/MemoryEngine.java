@@ -419,6 +419,9 @@ final class MemoryEngine implements LogEngine {
         }
 
         @Override
+        public void load() {}
+
+        @Override
         public void readFully(int from, ByteBuffer target) {
             bytes.getBytes(from, target);
         }

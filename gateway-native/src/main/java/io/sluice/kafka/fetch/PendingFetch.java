@@ -12,7 +12,6 @@ import io.sluice.log.LogException;
 import io.sluice.log.LogPartition;
 import io.sluice.log.LogSlice;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executor;
@@ -37,7 +36,6 @@ import org.slf4j.LoggerFactory;
  */
 final class PendingFetch implements AdvanceListener, Runnable {
     private static final Logger LOG = LoggerFactory.getLogger(PendingFetch.class);
-    private static final int WARM_CHUNK_BYTES = 128 << 10;
 
     private final Request request;
     private final FetchRequestData data;
@@ -243,14 +241,9 @@ final class PendingFetch implements AdvanceListener, Runnable {
 
     /** Brings slices into the page cache, so that {@code sendfile} does not block the loop on the disk. */
     private static void warm(List<LogSlice> slices) {
-        ByteBuffer scratch = ByteBuffer.allocateDirect(WARM_CHUNK_BYTES);
         for (LogSlice slice : slices) {
-            int size = slice.sizeInBytes();
             try {
-                for (int at = 0; at < size; at += WARM_CHUNK_BYTES) {
-                    scratch.clear().limit(Math.min(WARM_CHUNK_BYTES, size - at));
-                    slice.readFully(at, scratch);
-                }
+                slice.load();
             } catch (IOException e) {
                 LOG.warn("cannot read ahead of a fetch at offset {}: {}", slice.baseOffset(), e.toString());
             }

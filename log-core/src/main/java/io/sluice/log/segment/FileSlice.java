@@ -78,6 +78,14 @@ final class FileSlice extends AbstractReferenceCounted implements LogSlice {
     }
 
     @Override
+    public void load() throws IOException {
+        FileChannel channel = channel();
+        if (channel != null) {
+            PageCache.load(channel, position, size);
+        }
+    }
+
+    @Override
     public void readFully(int from, ByteBuffer target) throws IOException {
         if (from < 0 || target.remaining() > size - from) {
             throw new IndexOutOfBoundsException(from + " + " + target.remaining() + " of " + size);
