@@ -16,12 +16,15 @@ import io.sluice.routing.Broker;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The MQTT door: 3.1.1 and 5.0 with QoS 0 and 1 (OASIS MQTT Version 3.1.1, OASIS MQTT Version 5.0). The server owns event loops
  * and listeners; this sets up channels. Thread-safe.
  */
 public final class MqttGateway {
+    private static final Logger LOG = LoggerFactory.getLogger(MqttGateway.class);
     private static final WriteBufferWaterMark OUTPUT_BOUND = new WriteBufferWaterMark(256 * 1024, 1024 * 1024);
 
     private final SessionLimits limits;
@@ -32,9 +35,12 @@ public final class MqttGateway {
 
     /** Creates a gateway; nothing runs before {@link #start}. */
     public MqttGateway(Broker broker, Authenticator authenticator, MqttSettings settings) {
-        this.limits =
-                new SessionLimits(settings.pendingMessages(), settings.pendingBytes(), settings.totalPendingBytes());
-        this.registry = new SessionRegistry(broker, limits);
+        this.limits = new SessionLimits(
+                settings.maxSubscriptions(),
+                settings.pendingMessages(),
+                settings.pendingBytes(),
+                settings.totalPendingBytes());
+        this.registry = new SessionRegistry(broker, limits, settings.maxSessions(), settings.durability());
         this.context = new MqttContext(broker, authenticator, settings.forConnections(), limits, registry);
         this.expiry = Executors.newSingleThreadScheduledExecutor(task -> {
             Thread thread = new Thread(task, "mqtt-expiry");
@@ -63,7 +69,19 @@ public final class MqttGateway {
     /** Restores the durable sessions and starts their expiry. Before listeners open. */
     public void start() {
         registry.restore();
-        expiry.scheduleWithFixedDelay(registry::expire, 1, 1, TimeUnit.SECONDS);
+        expiry.scheduleWithFixedDelay(guarded(registry::expire), 1, 1, TimeUnit.SECONDS);
+        expiry.scheduleWithFixedDelay(guarded(registry::publishDueWills), 200, 200, TimeUnit.MILLISECONDS);
+    }
+
+    /** A failed run must not be the last. */
+    private static Runnable guarded(Runnable task) {
+        return () -> {
+            try {
+                task.run();
+            } catch (RuntimeException e) {
+                LOG.error("expiry of MQTT sessions failed", e);
+            }
+        };
     }
 
     /** Tells every client that the server stops and closes its connection; wills are published. Listeners are closed. */

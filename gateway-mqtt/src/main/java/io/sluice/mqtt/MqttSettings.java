@@ -14,6 +14,10 @@ import io.sluice.mqtt.connection.ConnectionSettings;
  *     lowers it
  * @param topicAliasMaximum topic aliases a client may use, 0 to 65535
  * @param maxKeepAliveSeconds longest keep-alive; less than 65535 also bounds clients that asked for none
+ * @param maxConnections connections at a time; one more is refused with "quota exceeded" (MQTT 3.1.1: "server unavailable")
+ * @param maxSessions sessions that outlive their connection, connected or not; refused as above
+ * @param maxSubscriptions subscriptions of one session
+ * @param maxQueued QoS 1 messages that may wait in the queue of an offline session; what is published above is not queued for it
  * @param pendingMessages messages that may wait for one slow subscriber
  * @param pendingBytes bytes that may wait for one slow subscriber
  * @param totalPendingBytes bytes that may wait for all slow subscribers together
@@ -27,6 +31,10 @@ public record MqttSettings(
         int maxInFlight,
         int topicAliasMaximum,
         int maxKeepAliveSeconds,
+        int maxConnections,
+        int maxSessions,
+        int maxSubscriptions,
+        int maxQueued,
         int pendingMessages,
         long pendingBytes,
         long totalPendingBytes,
@@ -40,6 +48,10 @@ public record MqttSettings(
             1_000,
             32,
             65_535,
+            1_000_000,
+            1_000_000,
+            10_000,
+            1_000_000,
             100_000,
             64L * 1024 * 1024,
             256L * 1024 * 1024,
@@ -53,7 +65,51 @@ public record MqttSettings(
         range("maxInFlight", maxInFlight, 1, 65_535);
         range("topicAliasMaximum", topicAliasMaximum, 0, 65_535);
         range("maxKeepAliveSeconds", maxKeepAliveSeconds, 1, 65_535);
+        range("maxConnections", maxConnections, 1, Integer.MAX_VALUE);
+        range("maxSessions", maxSessions, 0, Integer.MAX_VALUE);
+        range("maxSubscriptions", maxSubscriptions, 1, 1_000_000);
+        range("maxQueued", maxQueued, 1, Integer.MAX_VALUE);
         range("pendingMessages", pendingMessages, 1, 10_000_000);
+    }
+
+    /** The same with another limit of packets, bytes. */
+    public MqttSettings withMaxPacketBytes(int bytes) {
+        return new MqttSettings(
+                bytes,
+                maxConnectBytes,
+                connectTimeoutMillis,
+                receiveMaximum,
+                maxInFlight,
+                topicAliasMaximum,
+                maxKeepAliveSeconds,
+                maxConnections,
+                maxSessions,
+                maxSubscriptions,
+                maxQueued,
+                pendingMessages,
+                pendingBytes,
+                totalPendingBytes,
+                durability);
+    }
+
+    /** The same with another durability of QoS 1 publishes. */
+    public MqttSettings withDurability(Durability level) {
+        return new MqttSettings(
+                maxPacketBytes,
+                maxConnectBytes,
+                connectTimeoutMillis,
+                receiveMaximum,
+                maxInFlight,
+                topicAliasMaximum,
+                maxKeepAliveSeconds,
+                maxConnections,
+                maxSessions,
+                maxSubscriptions,
+                maxQueued,
+                pendingMessages,
+                pendingBytes,
+                totalPendingBytes,
+                level);
     }
 
     ConnectionSettings forConnections() {
@@ -65,6 +121,8 @@ public record MqttSettings(
                 maxInFlight,
                 topicAliasMaximum,
                 maxKeepAliveSeconds,
+                maxConnections,
+                maxQueued,
                 durability);
     }
 

@@ -18,8 +18,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Bytes on a socket: what the broker answers to correct, hostile and unsupported packets (MQTT 3.1.1 and 5.0). */
 class MqttRawTest {
-    private static final MqttSettings SETTINGS =
-            new MqttSettings(4096, 1024, 1000, 2, 10, 4, 65_535, 100, 1 << 20, 1 << 22, io.sluice.log.Durability.GROUP);
+    private static final MqttSettings SETTINGS = new MqttSettings(
+            4096, 1024, 1000, 2, 10, 4, 65_535, 50, 20, 5, 10, 100, 1 << 20, 1 << 22, io.sluice.log.Durability.GROUP);
     private static final String CONNECT5 = "1010" + "00044d515454" + "05" + "02" + "0000" + "00" + "0003616263";
     private static final String CONNECT3 = "100f" + "00044d515454" + "04" + "02" + "0000" + "0003616263";
 

@@ -16,7 +16,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
-/** The gateway on a random loopback port. User {@code wrong} is refused, nobody may use topics below {@code secret/}. */
+/** The gateway on a random loopback port. User {@code wrong} is refused, {@code never} is not answered, nobody may use topics below {@code secret/}. */
 final class TestServer implements AutoCloseable {
     private static final Authorizer RULES =
             (principal, vhost, operation, resource) -> !resource.name().startsWith("secret/");
@@ -27,11 +27,16 @@ final class TestServer implements AutoCloseable {
     private final Channel listener;
 
     TestServer(Broker broker, MqttSettings settings) {
-        Authenticator authenticator = c -> CompletableFuture.completedFuture(
-                "wrong".equals(c.user())
-                        ? Optional.empty()
-                        : Optional.of(new Caller(
-                                c.user() == null ? Principal.ANONYMOUS : new Principal(c.user()), "/", RULES, "mqtt")));
+        Authenticator authenticator = c -> {
+            if ("never".equals(c.user())) {
+                return new CompletableFuture<>();
+            }
+            Principal principal = c.user() == null ? Principal.ANONYMOUS : new Principal(c.user());
+            return CompletableFuture.completedFuture(
+                    "wrong".equals(c.user())
+                            ? Optional.empty()
+                            : Optional.of(new Caller(principal, "/", RULES, "mqtt")));
+        };
         gateway = new MqttGateway(broker, authenticator, settings);
         gateway.start();
         listener = new ServerBootstrap()

@@ -3,10 +3,7 @@ package io.sluice.routing;
 import io.sluice.routing.Route.DirectGroup;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
-import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
@@ -14,14 +11,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Hands messages to direct subscribers, loop to loop: collects what one read brought, then posts one task per event loop, the
- * publisher's own among them. Each task delivers its messages in the order
- * they were added and flushes every subscriber it touched once. Confined to the thread of its publisher.
+ * Hands messages to direct subscribers, loop to loop: collects what one read or one pass of a loop brought, then posts one task
+ * per event loop, the publisher's own among them. Each task delivers its messages in the order they were added, {@link
+ * DirectRun run} by run, and then asks every subscriber it touched to flush. Confined to the thread of its publishers.
  */
 public final class DirectDispatch {
     private static final Logger LOG = LoggerFactory.getLogger(DirectDispatch.class);
 
     private final List<Run> runs = new ArrayList<>(4);
+    private final Runnable passEnd = this::endPass;
+    private boolean scheduled;
 
     /** Adds a message for the direct subscribers of a route; retains it until it is delivered. */
     public void add(DirectMessage message, Route route) {
@@ -53,6 +52,28 @@ public final class DirectDispatch {
         }
         // Deliveries may publish again (a will, a bridge): start from an empty list.
         runs.clear();
+    }
+
+    /**
+     * Sends off what was added, and what other publishers of this thread add until then, when {@code loop} has read what its
+     * pass brought. For messages that nobody gets acknowledged: an acknowledgement must not overtake the hand-over.
+     *
+     * @param loop the executor of this thread
+     */
+    public void flushLater(Executor loop) {
+        if (!scheduled && !runs.isEmpty()) {
+            scheduled = true;
+            try {
+                loop.execute(passEnd);
+            } catch (RejectedExecutionException e) {
+                endPass(); // the loop is shutting down: this is its last pass
+            }
+        }
+    }
+
+    private void endPass() {
+        scheduled = false;
+        flush();
     }
 
     private Run runFor(Executor executor) {
@@ -91,38 +112,55 @@ public final class DirectDispatch {
         @SuppressWarnings(
                 "ReferenceEquality") // groups are shared route data, the same object while the route is the same
         public void run() {
-            DirectGroup first = groups[0];
-            boolean oneGroup = true;
             try {
-                for (int i = 0; i < size; i++) {
-                    DirectMessage message = messages[i];
-                    DirectGroup group = groups[i];
-                    if (message != null && group != null) {
-                        oneGroup &= group == first;
-                        deliver(message, group);
+                int from = 0;
+                while (from < size) {
+                    DirectGroup group = groups[from];
+                    int to = from + 1;
+                    while (to < size && groups[to] == group) {
+                        to++;
                     }
+                    if (group != null) {
+                        deliver(group, from, to);
+                    }
+                    from = to;
                 }
             } finally {
                 release();
             }
-            if (oneGroup && first != null) {
-                for (SubscriberMatch match : first.matches()) {
-                    flush(match.subscriber());
+            flushAll();
+        }
+
+        private void deliver(DirectGroup group, int from, int to) {
+            SubscriberMatch[] matches = group.matches();
+            DirectRun run = new DirectRun(messages, from, to, matches.length);
+            try {
+                for (SubscriberMatch match : matches) {
+                    try {
+                        match.subscriber().deliver(run, match);
+                    } catch (RuntimeException e) {
+                        // One broken subscriber must not keep the messages from the others of its loop.
+                        LOG.warn(
+                                "delivery to MQTT session {} failed",
+                                match.subscriber().clientId(),
+                                e);
+                    }
                 }
-            } else {
-                flushEachOnce();
+            } finally {
+                run.release();
             }
         }
 
-        private void flushEachOnce() {
-            Set<Subscriber> touched = Collections.newSetFromMap(new IdentityHashMap<>());
+        /** A subscriber of several groups is asked again, which costs it nothing. */
+        @SuppressWarnings("ReferenceEquality")
+        private void flushAll() {
+            DirectGroup last = null;
             for (int i = 0; i < size; i++) {
                 DirectGroup group = groups[i];
-                if (group != null) {
+                if (group != null && group != last) {
+                    last = group;
                     for (SubscriberMatch match : group.matches()) {
-                        if (touched.add(match.subscriber())) {
-                            flush(match.subscriber());
-                        }
+                        flush(match.subscriber());
                     }
                 }
             }
@@ -134,21 +172,6 @@ public final class DirectDispatch {
                 if (message != null) {
                     messages[i] = null;
                     message.release();
-                }
-            }
-        }
-
-        private static void deliver(DirectMessage message, DirectGroup group) {
-            for (SubscriberMatch match : group.matches()) {
-                Subscriber subscriber = match.subscriber();
-                if (match.noLocal() && subscriber.clientId().equals(message.publisherId())) {
-                    continue;
-                }
-                try {
-                    subscriber.deliver(message, match);
-                } catch (RuntimeException e) {
-                    // One broken subscriber must not keep the message from the others of its loop.
-                    LOG.warn("delivery to MQTT session {} failed", subscriber.clientId(), e);
                 }
             }
         }

@@ -17,6 +17,7 @@ public interface Sessions {
      * @param disconnectedAt epoch ms of the last disconnect, -1 while connected (a restart counts as a disconnect)
      * @param owner who made it; only the same principal may resume it
      * @param subscriptions its durable subscriptions, with {@code filter} and options
+     * @param will what is published when its client is gone, null = nothing
      */
     record SessionInfo(
             String clientId,
@@ -24,7 +25,8 @@ public interface Sessions {
             long expirySeconds,
             long disconnectedAt,
             Principal owner,
-            List<StoredSubscription> subscriptions) {}
+            List<StoredSubscription> subscriptions,
+            @Nullable StoredWill will) {}
 
     /** A durable subscription as stored. */
     record StoredSubscription(
@@ -34,6 +36,31 @@ public interface Sessions {
             boolean retainAsPublished,
             int retainHandling,
             int identifier) {}
+
+    /**
+     * A will message (MQTT 5.0, section 3.1.2.5) that outlives the broker with its session.
+     *
+     * @param properties encoded PUBLISH properties that are forwarded
+     * @param expirySeconds message expiry interval, -1 = none
+     * @param delaySeconds how long after the end of the connection it is published
+     */
+    @SuppressWarnings("ArrayRecordComponent") // handed on, never compared
+    record StoredWill(
+            String topic,
+            byte[] payload,
+            int qos,
+            boolean retain,
+            byte[] properties,
+            long expirySeconds,
+            long delaySeconds) {}
+
+    /** Names of the queues of sessions start so; clients cannot declare or delete such queues. */
+    String QUEUE_PREFIX = "mqtt-session.";
+
+    /** True if the queue belongs to a session. */
+    static boolean isSessionQueue(QueueRef queue) {
+        return queue.spec().name().startsWith(QUEUE_PREFIX);
+    }
 
     @Nullable
     SessionInfo find(String clientId);
@@ -45,6 +72,12 @@ public interface Sessions {
 
     /** Records connection state and expiry; -1 = connected. */
     CompletionStage<Void> update(Caller caller, String clientId, long expirySeconds, long disconnectedAt);
+
+    /** Keeps the will of a session, in place of one before. */
+    CompletionStage<Void> keepWill(Caller caller, String clientId, StoredWill will);
+
+    /** Forgets the will of a session, if it is still this very object: it was published or is not to be. */
+    CompletionStage<Void> forgetWill(Caller caller, String clientId, StoredWill will);
 
     /** Deletes the session, its queue and its subscriptions. */
     CompletionStage<Void> delete(Caller caller, String clientId);

@@ -26,6 +26,19 @@ public interface Subscriber {
      */
     void deliver(DirectMessage message, SubscriberMatch match);
 
-    /** After a run of {@link #deliver} calls of one task: flush the connection once. Runs on {@link #executor}. */
+    /** Hands over a run of messages, those left out that the subscriber published itself if the match is noLocal. */
+    default void deliver(DirectRun run, SubscriberMatch match) {
+        for (int i = 0; i < run.size(); i++) {
+            DirectMessage message = run.message(i);
+            if (!match.noLocal() || !clientId().equals(message.publisherId())) {
+                deliver(message, match);
+            }
+        }
+    }
+
+    /**
+     * After the {@code deliver} calls of one task: flush the connection. Runs on {@link #executor}; may come more than once, and
+     * then finds nothing to do.
+     */
     void flush();
 }

@@ -5,6 +5,7 @@ package io.sluice.routing;
  *
  * @param topicFilter MQTT topic filter as sent, without a share prefix
  * @param maximumQos granted QoS, 0 to 2
+ * @param retainHandling 0 = send retained messages, 1 = only if the subscription is new, 2 = do not (MQTT 5.0, section 3.8.3.1)
  * @param identifier subscription identifier, 0 = none
  */
 public record Subscription(
@@ -13,4 +14,5 @@ public record Subscription(
         int maximumQos,
         boolean noLocal,
         boolean retainAsPublished,
+        int retainHandling,
         int identifier) {}

@@ -38,19 +38,9 @@ final class Doors {
     }
 
     private static MqttSettings mqtt(SluiceConfig config) {
-        MqttSettings base = MqttSettings.DEFAULT;
-        return new MqttSettings(
-                config.mqtt().maxPacketBytes(),
-                base.maxConnectBytes(),
-                base.connectTimeoutMillis(),
-                base.receiveMaximum(),
-                base.maxInFlight(),
-                base.topicAliasMaximum(),
-                base.maxKeepAliveSeconds(),
-                base.pendingMessages(),
-                base.pendingBytes(),
-                base.totalPendingBytes(),
-                config.durability() == null ? base.durability() : config.durability());
+        MqttSettings settings =
+                MqttSettings.DEFAULT.withMaxPacketBytes(config.mqtt().maxPacketBytes());
+        return config.durability() == null ? settings : settings.withDurability(config.durability());
     }
 
     private static AmqpSettings amqp(SluiceConfig config) {

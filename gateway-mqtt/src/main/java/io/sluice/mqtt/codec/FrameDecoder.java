@@ -6,12 +6,13 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.codec.ByteToMessageDecoder;
+import io.netty.handler.codec.mqtt.MqttDecoder;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Cuts the byte stream into control packets (MQTT 5.0 section 2.1) within a size limit. PUBLISH, PUBACK and PINGREQ go straight
- * to the {@link Sink} without an object per packet; every other packet is handed whole to the next handler, netty's {@code
- * MqttDecoder}. After a malformed packet it discards all input.
+ * to the {@link Sink} without an object per packet; every other packet goes through netty's {@code MqttDecoder}, which is in the
+ * pipeline only meanwhile: a connection that just listens does not hold one. After a malformed packet it discards all input.
  *
  * <pre>
  *  byte 1        bytes 2..5               remaining length bytes
@@ -52,7 +53,10 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
     private static final int AUTH = 15;
     private static final int MIN_COPY = 256;
 
+    private static final String CODEC = "mqtt-codec";
+
     private final Sink sink;
+    private final int maxClientId;
     private int maxPacketBytes;
     private boolean connected;
     private boolean version5;
@@ -62,9 +66,15 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
     private int connectLevel;
     private @Nullable ByteBuf input;
 
-    /** @param maxConnectBytes largest first packet in bytes, fixed header included */
-    public FrameDecoder(Sink sink, int maxConnectBytes) {
+    /**
+     * Creates a decoder.
+     *
+     * @param maxConnectBytes largest first packet in bytes, fixed header included
+     * @param maxClientId longest client identifier, characters
+     */
+    public FrameDecoder(Sink sink, int maxConnectBytes, int maxClientId) {
         this.sink = sink;
+        this.maxClientId = maxClientId;
         this.maxPacketBytes = maxConnectBytes;
     }
 
@@ -205,10 +215,21 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
             }
             default -> {
                 check(type, first & 0x0F, in, at, end);
-                ctx.fireChannelRead(in.readRetainedSlice(total));
+                decodeByCodec(ctx, in.readRetainedSlice(total));
             }
         }
         return true;
+    }
+
+    private void decodeByCodec(ChannelHandlerContext ctx, ByteBuf packet) {
+        // The limits are checked above: what reaches the codec has passed them.
+        MqttDecoder codec = new MqttDecoder(Integer.MAX_VALUE, maxClientId);
+        ctx.pipeline().addAfter(ctx.name(), CODEC, codec);
+        ChannelHandlerContext added = ctx.pipeline().context(codec);
+        ctx.fireChannelRead(packet);
+        if (!added.isRemoved()) {
+            ctx.pipeline().remove(codec);
+        }
     }
 
     private void check(int type, int flags, ByteBuf in, int at, int end) {

@@ -14,6 +14,7 @@ import io.sluice.mqtt.codec.ProtocolViolation;
 import io.sluice.mqtt.codec.ReasonCode;
 import io.sluice.mqtt.codec.Topics;
 import io.sluice.mqtt.codec.Utf8;
+import io.sluice.routing.Sessions.StoredWill;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,28 +36,12 @@ record ConnectRequest(
         int maxPacketBytes,
         @Nullable String user,
         byte @Nullable [] password,
-        @Nullable Will will) {
+        @Nullable StoredWill will) {
     /** Longest client identifier, characters. */
     static final int MAX_CLIENT_ID = 1024;
 
     private static final int UNLIMITED = Integer.MAX_VALUE;
     private static final long NEVER = 0xFFFF_FFFFL;
-
-    /**
-     * A will message (section 3.1.2.5).
-     *
-     * @param properties encoded PUBLISH properties that are forwarded
-     * @param expirySeconds -1 = none
-     */
-    @SuppressWarnings("ArrayRecordComponent")
-    record Will(
-            String topic,
-            byte[] payload,
-            int qos,
-            boolean retain,
-            byte[] properties,
-            long expirySeconds,
-            long delaySeconds) {}
 
     /**
      * Checks the packet.
@@ -111,17 +96,18 @@ record ConnectRequest(
                 header.isWillFlag() ? will(header, payload) : null);
     }
 
-    private static Will will(MqttConnectVariableHeader header, MqttConnectPayload payload) {
+    private static StoredWill will(MqttConnectVariableHeader header, MqttConnectPayload payload) {
         String topic = payload.willTopic();
-        if (topic == null || !Topics.isName(topic)) {
-            throw new ProtocolViolation(ReasonCode.TOPIC_NAME_INVALID, "will topic is not a topic name");
+        if (topic == null || !Topics.isName(topic) || topic.startsWith("$")) {
+            throw new ProtocolViolation(
+                    ReasonCode.TOPIC_NAME_INVALID, "the will's topic is not one that may be published to");
         }
         if (header.willQos() > 1) {
             throw new ProtocolViolation(ReasonCode.QOS_NOT_SUPPORTED, "will with QoS 2, maximum is 1");
         }
         MqttProperties properties = payload.willProperties();
         byte[] message = payload.willMessageInBytes();
-        return new Will(
+        return new StoredWill(
                 topic,
                 message == null ? new byte[0] : message,
                 header.willQos(),

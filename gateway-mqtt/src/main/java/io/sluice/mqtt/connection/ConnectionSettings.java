@@ -11,4 +11,6 @@ public record ConnectionSettings(
         int maxInFlight,
         int topicAliasMaximum,
         int maxKeepAliveSeconds,
+        int maxConnections,
+        int maxQueued,
         Durability durability) {}

@@ -2,6 +2,7 @@ package io.sluice.mqtt.connection;
 
 import io.sluice.access.Caller;
 import io.sluice.mqtt.session.Session;
+import io.sluice.routing.VirtualHost;
 
 /**
  * States of a connection.
@@ -23,7 +24,8 @@ sealed interface ConnectionState {
     record Opening(ConnectRequest request, Caller caller, SessionRegistry.Claim claim) implements ConnectionState {}
 
     /** CONNACK is sent. */
-    record Connected(ConnectRequest request, Caller caller, SessionRegistry.Claim claim, Session session)
+    record Connected(
+            ConnectRequest request, Caller caller, VirtualHost vhost, SessionRegistry.Claim claim, Session session)
             implements ConnectionState {}
 
     /** Nothing is read or sent any more. */

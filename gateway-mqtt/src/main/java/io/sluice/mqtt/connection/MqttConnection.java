@@ -5,16 +5,18 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.codec.mqtt.MqttConnectMessage;
-import io.netty.handler.codec.mqtt.MqttDecoder;
 import io.netty.handler.codec.mqtt.MqttMessage;
 import io.netty.handler.codec.mqtt.MqttProperties;
 import io.netty.handler.codec.mqtt.MqttReasonCodeAndPropertiesVariableHeader;
 import io.netty.handler.codec.mqtt.MqttSubscribeMessage;
 import io.netty.handler.codec.mqtt.MqttUnsubscribeMessage;
 import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.FastThreadLocal;
 import io.netty.util.concurrent.ScheduledFuture;
 import io.sluice.access.Authenticator;
 import io.sluice.access.Caller;
+import io.sluice.access.Operation;
+import io.sluice.access.Resource;
 import io.sluice.mqtt.codec.FrameDecoder;
 import io.sluice.mqtt.codec.PacketWriter;
 import io.sluice.mqtt.codec.ProtocolViolation;
@@ -29,6 +31,7 @@ import io.sluice.mqtt.session.Outbound;
 import io.sluice.mqtt.session.QueueFeed;
 import io.sluice.mqtt.session.Session;
 import io.sluice.queue.QueueRef;
+import io.sluice.routing.Sessions.StoredWill;
 import io.sluice.routing.VirtualHost;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -45,6 +48,12 @@ import org.slf4j.LoggerFactory;
 public final class MqttConnection extends ChannelInboundHandlerAdapter
         implements FrameDecoder.Sink, Publisher.Host, SessionRegistry.Holder {
     private static final Logger LOG = LoggerFactory.getLogger(MqttConnection.class);
+    private static final FastThreadLocal<PublishReader> READER = new FastThreadLocal<>() {
+        @Override
+        protected PublishReader initialValue() {
+            return new PublishReader();
+        }
+    };
     private static final int HOLD_OPENING = 1;
     private static final int HOLD_PUBLISHER = 2;
     private static final int HOLD_OUTPUT = 4;
@@ -55,10 +64,7 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
     private ChannelHandlerContext ctx;
     private ConnectionState state = new AwaitingConnect();
     private Outbound out;
-    private final PublishReader reader = new PublishReader();
     private @Nullable Publisher publisher;
-    private @Nullable Subscriptions subscriptions;
-    private @Nullable VirtualHost vhost;
     private @Nullable ScheduledFuture<?> timer;
     private String peer = "mqtt";
     private long sessionExpirySeconds;
@@ -66,17 +72,16 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
     private long lastReadNanos;
     private int holds;
 
-    /** Creates the handler; it goes behind {@link #decoder} and netty's MQTT decoder. */
+    /** Creates the handler; {@link #addTo} puts it into a pipeline. */
     @SuppressWarnings({"NullAway.Init", "this-escape"}) // ctx and out are there from handlerAdded on
     public MqttConnection(MqttContext context) {
         this.context = context;
-        this.decoder = new FrameDecoder(this, context.settings().maxConnectBytes());
+        this.decoder = new FrameDecoder(this, context.settings().maxConnectBytes(), ConnectRequest.MAX_CLIENT_ID);
     }
 
     /** Adds this connection to a new channel. */
     public void addTo(io.netty.channel.ChannelPipeline pipeline) {
-        // The limits are the frame decoder's: what reaches the codec has passed them.
-        pipeline.addLast(decoder, new MqttDecoder(Integer.MAX_VALUE, ConnectRequest.MAX_CLIENT_ID), this);
+        pipeline.addLast(decoder, this);
     }
 
     @Override
@@ -120,12 +125,29 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
 
     @Override
     public void publish(int flags, ByteBuf in, int start, int end) {
-        Publisher p = publisher;
-        if (p != null && state instanceof Connected connected) {
-            reader.read(flags, in, start, end, connected.request().mqtt5());
-            p.publish(reader);
-            reader.clear();
+        if (state instanceof Connected connected) {
+            PublishReader packet = READER.get();
+            packet.read(flags, in, start, end, connected.request().mqtt5());
+            publisher(connected).publish(packet);
+            packet.clear();
         }
+    }
+
+    /** Made when it is needed: most connections only listen. */
+    private Publisher publisher(Connected connected) {
+        Publisher p = publisher;
+        if (p == null) {
+            p = new Publisher(
+                    this,
+                    connected.caller(),
+                    connected.vhost(),
+                    context,
+                    out,
+                    connected.session(),
+                    connected.request().mqtt5());
+            publisher = p;
+        }
+        return p;
     }
 
     @Override
@@ -169,15 +191,9 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
         if (packet instanceof MqttConnectMessage connect) {
             connect(connect);
         } else if (packet instanceof MqttSubscribeMessage subscribe) {
-            Subscriptions s = subscriptions;
-            if (s != null) {
-                s.subscribe(subscribe);
-            }
+            subscriptions().subscribe(subscribe);
         } else if (packet instanceof MqttUnsubscribeMessage unsubscribe) {
-            Subscriptions s = subscriptions;
-            if (s != null) {
-                s.unsubscribe(unsubscribe);
-            }
+            subscriptions().unsubscribe(unsubscribe);
         } else {
             switch (packet.fixedHeader().messageType()) {
                 case DISCONNECT -> disconnect(packet);
@@ -188,7 +204,14 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
         }
     }
 
-    /** Sections 3.14: a normal end without will, unless MQTT 5.0 asks for it. */
+    private Subscriptions subscriptions() {
+        if (!(state instanceof Connected connected)) {
+            throw new IllegalStateException("not connected");
+        }
+        return new Subscriptions(out, connected.session(), connected.caller(), connected.vhost());
+    }
+
+    /** Section 3.14: a normal end without will, unless MQTT 5.0 asks for it. */
     private void disconnect(MqttMessage packet) {
         boolean will = false;
         if (packet.variableHeader() instanceof MqttReasonCodeAndPropertiesVariableHeader header) {
@@ -247,10 +270,19 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
             refuse(ReasonCode.NOT_AUTHORIZED, "virtual host " + caller.vhost() + " does not exist");
             return;
         }
-        vhost = host;
-        String clientId = asked.clientId().isEmpty() ? context.registry().assignClientId() : asked.clientId();
-        SessionRegistry.Claim claim =
-                context.registry().claim(new SessionRegistry.Key(host.name(), clientId), caller.principal(), this);
+        StoredWill will = asked.will();
+        if (will != null && !caller.may(Operation.WRITE, Resource.Kind.TOPIC, will.topic())) {
+            refuse(ReasonCode.NOT_AUTHORIZED, "the user may not publish its will to " + will.topic());
+            return;
+        }
+        SessionRegistry registry = context.registry();
+        String clientId = asked.clientId().isEmpty() ? registry.assignClientId() : asked.clientId();
+        SessionKey key = new SessionKey(host.name(), clientId);
+        if (registry.connections() >= context.settings().maxConnections() && !registry.isConnected(key)) {
+            refuse(ReasonCode.QUOTA_EXCEEDED, "there are " + registry.connections() + " connections, the limit");
+            return;
+        }
+        SessionRegistry.Claim claim = registry.claim(key, caller.principal(), this);
         if (claim == null) {
             refuse(ReasonCode.NOT_AUTHORIZED, "client identifier " + clientId + " is in use by another user");
             return;
@@ -260,9 +292,10 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
                 .thenCompose(free -> context.registry().open(claim, asked, caller, host))
                 .whenComplete((opened, error) -> onLoop(() -> {
                     if (error != null) {
+                        registry.release(claim);
                         openFailed(error);
                     } else {
-                        opened(asked, caller, claim, opened);
+                        opened(asked, caller, host, claim, opened);
                     }
                 }));
     }
@@ -277,19 +310,20 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
     }
 
     private void opened(
-            ConnectRequest asked, Caller caller, SessionRegistry.Claim claim, SessionRegistry.Opened opened) {
+            ConnectRequest asked,
+            Caller caller,
+            VirtualHost host,
+            SessionRegistry.Claim claim,
+            SessionRegistry.Opened opened) {
         Session session = opened.session();
-        VirtualHost host = vhost;
-        if (!(state instanceof Opening) || host == null) {
+        Connected connected = new Connected(asked, caller, host, claim, session);
+        if (!(state instanceof Opening)) {
             // Gone or taken over meanwhile: the session goes to whoever waits for it.
-            if (host != null) {
-                context.registry().leave(claim, session, caller, host, asked.sessionExpirySeconds());
-            }
+            session.disconnectedAt(context.broker().clock().epochMillis());
+            context.registry().leave(connected, false);
             return;
         }
-        state = new Connected(asked, caller, claim, session);
-        publisher = new Publisher(this, caller, host, context, out, session, asked.mqtt5());
-        subscriptions = new Subscriptions(out, session, caller, host);
+        state = connected;
         acceptConnect(asked, claim, opened.present());
         startKeepAlive(asked);
         int window = Math.min(context.settings().maxInFlight(), asked.receiveMaximum());
@@ -377,9 +411,11 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
     }
 
     private void endOfRead() {
-        Publisher p = publisher;
-        if (p != null && state instanceof Connected connected) {
-            p.flush();
+        if (state instanceof Connected connected) {
+            Publisher p = publisher;
+            if (p != null) {
+                p.flush();
+            }
             connected.session().settled();
             out.flush();
             if (ctx.channel().unsafe().outboundBuffer() != null
@@ -513,32 +549,15 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
             p.close();
         }
         out.flush();
-        VirtualHost host = vhost;
-        if (last instanceof Connected connected && host != null) {
-            connected.session().detach();
-            if (will) {
-                publishWill(connected, host);
-            }
-            context.registry()
-                    .leave(connected.claim(), connected.session(), connected.caller(), host, sessionExpirySeconds);
+        if (last instanceof Connected connected) {
+            Session session = connected.session();
+            session.expirySeconds(sessionExpirySeconds);
+            session.disconnectedAt(context.broker().clock().epochMillis());
+            session.detach();
+            context.registry().leave(connected, will);
         }
         out.close();
         ctx.writeAndFlush(io.netty.buffer.Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
-    }
-
-    private void publishWill(Connected connected, VirtualHost host) {
-        ConnectRequest.Will will = connected.request().will();
-        if (will == null) {
-            return;
-        }
-        WillPublish publish = new WillPublish(will, connected.session().clientId(), connected.caller(), host, context);
-        long delay =
-                sessionExpirySeconds < 0 ? will.delaySeconds() : Math.min(will.delaySeconds(), sessionExpirySeconds);
-        if (delay == 0) {
-            publish.run();
-        } else {
-            context.registry().delayWill(connected.claim().key, out.loop(), delay, publish);
-        }
     }
 
     private void onLoop(Runnable task) {

@@ -1,6 +1,7 @@
 package io.sluice.mqtt.connection;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.util.concurrent.FastThreadLocal;
 import io.sluice.access.Caller;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
@@ -15,11 +16,13 @@ import io.sluice.mqtt.convert.MqttMessage;
 import io.sluice.mqtt.convert.PublishToRecord;
 import io.sluice.mqtt.session.Outbound;
 import io.sluice.mqtt.session.Session;
+import io.sluice.mqtt.session.SessionLimits;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.TargetSet;
 import io.sluice.routing.DirectDispatch;
 import io.sluice.routing.Route;
 import io.sluice.routing.RoutingException;
+import io.sluice.routing.Sessions;
 import io.sluice.routing.VirtualHost;
 import io.sluice.shard.PublishBatch;
 import io.sluice.shard.ShardProxy;
@@ -46,6 +49,14 @@ final class Publisher implements PublishBatch.Completion {
 
     private static final Logger LOG = LoggerFactory.getLogger(Publisher.class);
 
+    /** One for all publishers of a loop: what its pass reads from many of them travels together. */
+    private static final FastThreadLocal<DirectDispatch> DISPATCH = new FastThreadLocal<>() {
+        @Override
+        protected DirectDispatch initialValue() {
+            return new DirectDispatch();
+        }
+    };
+
     private final Host host;
     private final Caller caller;
     private final VirtualHost vhost;
@@ -53,6 +64,8 @@ final class Publisher implements PublishBatch.Completion {
     private final io.sluice.io.Clock clock;
     private final Outbound out;
     private final Session session;
+    private final SessionLimits limits;
+    private final int maxQueued;
     private final DirectDispatch dispatch;
     private final Durability durability;
     private final boolean mqtt5;
@@ -69,7 +82,8 @@ final class Publisher implements PublishBatch.Completion {
     private long completed;
     private boolean holding;
     private boolean closed;
-    private boolean warnedDenied;
+    private boolean warnedRefused;
+    private boolean promised;
 
     Publisher(
             Host host,
@@ -86,7 +100,9 @@ final class Publisher implements PublishBatch.Completion {
         this.clock = context.broker().clock();
         this.out = out;
         this.session = session;
-        this.dispatch = new DirectDispatch();
+        this.limits = context.limits();
+        this.maxQueued = context.settings().maxQueued();
+        this.dispatch = DISPATCH.get();
         this.durability = context.settings().durability();
         this.receiveMaximum = context.settings().receiveMaximum();
         this.aliasMaximum = context.settings().topicAliasMaximum();
@@ -104,21 +120,24 @@ final class Publisher implements PublishBatch.Completion {
             throw new ProtocolViolation(
                     ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, "more than " + receiveMaximum + " publishes in flight");
         }
+        if (topic.reserved) {
+            refuse(p, topic.name, ReasonCode.TOPIC_NAME_INVALID, "topics that start with $ are the broker's own");
+            return;
+        }
         if (!topic.mayPublish(caller)) {
-            denied(topic.name, p);
+            refuse(p, topic.name, ReasonCode.NOT_AUTHORIZED, "the user may not publish to it");
             return;
         }
         Route route;
         try {
             route = topic.route(vhost.table(), p.qos(), p.retain());
         } catch (RoutingException e) {
-            LOG.warn("{}: cannot route topic {}: {}", caller.connection(), topic.name, e.getMessage());
-            refuse(p, ReasonCode.IMPLEMENTATION_SPECIFIC);
+            refuse(p, topic.name, ReasonCode.IMPLEMENTATION_SPECIFIC, String.valueOf(e.getMessage()));
             return;
         }
         long now = clock.epochMillis();
         long expiresAt = p.expirySeconds() < 0 ? 0 : now + Math.max(1, p.expirySeconds() * 1000);
-        TargetSet stored = session.subscriptions().isEmpty() ? route.stored() : withoutOwn(topic.name, route.stored());
+        TargetSet stored = targets(topic.name, route.stored());
         if (!stored.isEmpty()) {
             store(p, topic, stored, now, expiresAt);
         }
@@ -137,6 +156,7 @@ final class Publisher implements PublishBatch.Completion {
                     session.clientId());
             dispatch.add(message, route);
             message.release();
+            promised |= p.qos() > 0;
         }
         if (p.qos() > 0) {
             acknowledge(p.packetId(), !stored.isEmpty() && stored.hasDurable());
@@ -185,34 +205,46 @@ final class Publisher implements PublishBatch.Completion {
         return entry;
     }
 
-    private void denied(String topic, PublishReader p) {
-        if (!warnedDenied) {
-            warnedDenied = true;
+    /** QoS 1 gets its reason in MQTT 5.0; MQTT 3.1.1 has none and is acknowledged (section 3.3.5). */
+    private void refuse(PublishReader p, String topic, int reason, String why) {
+        if (!warnedRefused) {
+            warnedRefused = true;
             LOG.warn(
-                    "{}: user {} may not publish to {}; further refusals are not logged",
+                    "{}: publish of user {} to {} refused: {}; further refusals are not logged",
                     caller.connection(),
                     caller.principal().name(),
-                    topic);
+                    topic,
+                    why);
         }
-        refuse(p, ReasonCode.NOT_AUTHORIZED);
-    }
-
-    /** QoS 1 gets its reason in MQTT 5.0; MQTT 3.1.1 has none and is acknowledged (section 3.3.5). */
-    private void refuse(PublishReader p, int reason) {
         if (p.qos() > 0) {
             acks.add(p.packetId(), batchNumber, false, mqtt5 ? reason : 0);
         }
     }
 
-    /** A durable noLocal session must not get its own publishes over its queue (section 3.8.3.1). */
-    private TargetSet withoutOwn(String topic, TargetSet targets) {
-        QueueRef own = session.queue();
-        if (own == null || targets.queueCount() == 0 || !session.excludesOwn(topic)) {
-            return targets;
+    /**
+     * The stored targets without the own queue where all subscriptions that match are noLocal (section 3.8.3.1), and without
+     * queues of sessions that hold as much as they may.
+     */
+    private TargetSet targets(String topic, TargetSet routed) {
+        TargetSet targets = routed;
+        for (int i = 0; i < routed.queueCount(); i++) {
+            QueueRef queue = routed.queue(i);
+            if (queue.stats().ready() >= maxQueued && Sessions.isSessionQueue(queue)) {
+                limits.queueFull(queue, maxQueued);
+                targets = without(targets, queue);
+            }
         }
+        QueueRef own = session.queue();
+        if (own != null && routed.queueCount() > 0 && session.excludesOwn(topic)) {
+            targets = without(targets, own);
+        }
+        return targets;
+    }
+
+    private static TargetSet without(TargetSet targets, QueueRef queue) {
         List<QueueRef> queues = new ArrayList<>();
         for (int i = 0; i < targets.queueCount(); i++) {
-            if (targets.queue(i).id().value() != own.id().value()) {
+            if (targets.queue(i).id().value() != queue.id().value()) {
                 queues.add(targets.queue(i));
             }
         }
@@ -298,7 +330,12 @@ final class Publisher implements PublishBatch.Completion {
                 submit(b);
             }
         }
-        dispatch.flush();
+        if (promised) {
+            promised = false;
+            dispatch.flush(); // before the PUBACK: what its reader publishes then must come after this
+        } else {
+            dispatch.flushLater(out.loop());
+        }
         sendAcks();
         checkHold();
     }

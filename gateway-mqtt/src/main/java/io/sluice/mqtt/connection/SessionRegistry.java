@@ -1,23 +1,23 @@
 package io.sluice.mqtt.connection;
 
-import io.netty.channel.EventLoop;
-import io.netty.util.concurrent.ScheduledFuture;
 import io.sluice.access.Caller;
 import io.sluice.access.Principal;
 import io.sluice.io.Clock;
+import io.sluice.log.Durability;
 import io.sluice.mqtt.codec.ProtocolViolation;
 import io.sluice.mqtt.codec.ReasonCode;
+import io.sluice.mqtt.connection.ConnectionState.Connected;
 import io.sluice.mqtt.session.Session;
 import io.sluice.mqtt.session.SessionLimits;
 import io.sluice.routing.Broker;
 import io.sluice.routing.Sessions.SessionInfo;
 import io.sluice.routing.Sessions.StoredSubscription;
+import io.sluice.routing.Sessions.StoredWill;
 import io.sluice.routing.VirtualHost;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -33,22 +33,29 @@ public final class SessionRegistry {
     private final Broker broker;
     private final SessionLimits limits;
     private final Clock clock;
-    private final Map<Key, Claim> claims = new ConcurrentHashMap<>();
-    private final Map<Key, Session> durable = new ConcurrentHashMap<>();
-    private final Map<Key, PendingWill> wills = new ConcurrentHashMap<>();
+    private final Map<SessionKey, Claim> claims = new ConcurrentHashMap<>();
+    private final Map<SessionKey, Session> durable = new ConcurrentHashMap<>();
+    private final Wills wills;
+    private final int maxSessions;
+    private final Durability durability;
     private final AtomicLong assigned = new AtomicLong();
     private final String assignedPrefix;
 
-    /** Creates an empty registry. */
-    public SessionRegistry(Broker broker, SessionLimits limits) {
+    /**
+     * Creates an empty registry.
+     *
+     * @param maxSessions sessions that may outlive their connection
+     * @param durability what wills with QoS 1 are stored at
+     */
+    public SessionRegistry(Broker broker, SessionLimits limits, int maxSessions, Durability durability) {
         this.broker = broker;
         this.limits = limits;
+        this.maxSessions = maxSessions;
+        this.durability = durability;
         this.clock = broker.clock();
+        this.wills = new Wills(clock);
         this.assignedPrefix = "auto-" + Long.toString(clock.epochMillis(), 36) + "-";
     }
-
-    /** A client identifier is unique within its virtual host. */
-    record Key(String vhost, String clientId) {}
 
     /** An opened session. */
     record Opened(Session session, boolean present) {}
@@ -58,8 +65,6 @@ public final class SessionRegistry {
         return assignedPrefix + Long.toString(assigned.incrementAndGet(), 36);
     }
 
-    private record PendingWill(ScheduledFuture<?> timer, Runnable publish) {}
-
     /** Told that another connection wants the client identifier. */
     interface Holder {
         /** Lets go: ends the connection and releases the claim. Any thread. */
@@ -68,13 +73,13 @@ public final class SessionRegistry {
 
     /** The right to the session of a client identifier. */
     static final class Claim {
-        final Key key;
+        final SessionKey key;
         private final Principal principal;
         private final Holder holder;
         private final CompletableFuture<Void> released = new CompletableFuture<>();
         private CompletableFuture<Void> before = CompletableFuture.completedFuture(null);
 
-        Claim(Key key, Principal principal, Holder holder) {
+        Claim(SessionKey key, Principal principal, Holder holder) {
             this.key = key;
             this.principal = principal;
             this.holder = holder;
@@ -103,13 +108,25 @@ public final class SessionRegistry {
         for (StoredSubscription subscription : info.subscriptions()) {
             session.subscribed(subscription);
         }
-        durable.put(new Key(vhost.name(), info.clientId()), session);
+        SessionKey key = new SessionKey(vhost.name(), info.clientId());
+        durable.put(key, session);
+        StoredWill will = info.will();
+        if (will != null) {
+            // The end of the broker was the end of the connection (section 3.1.2.5).
+            Caller caller = Caller.broker(vhost.name());
+            wills.delay(key, willDueAt(will, session), willPublish(will, info.clientId(), caller, vhost, true));
+        }
         return session;
     }
 
     /** Connections that hold a client identifier. */
     public int connections() {
         return claims.size();
+    }
+
+    /** True if a connection holds this client identifier. */
+    boolean isConnected(SessionKey key) {
+        return claims.containsKey(key);
     }
 
     /** Durable sessions, connected or not. */
@@ -119,7 +136,7 @@ public final class SessionRegistry {
 
     /** Claims a client identifier, ending the connection that has it; null if that one belongs to another user. */
     @Nullable
-    Claim claim(Key key, Principal principal, Holder holder) {
+    Claim claim(SessionKey key, Principal principal, Holder holder) {
         Claim mine = new Claim(key, principal, holder);
         Claim[] displaced = new Claim[1];
         Claim winner = claims.compute(key, (k, old) -> {
@@ -155,7 +172,22 @@ public final class SessionRegistry {
                     ReasonCode.NOT_AUTHORIZED, "session " + claim.key.clientId() + " belongs to another user"));
         }
         boolean ended = known == null || request.cleanStart() || isExpired(known);
-        settleWill(claim.key, ended);
+        if (known == null && request.sessionExpirySeconds() != 0 && durable.size() >= maxSessions) {
+            return CompletableFuture.failedFuture(new ProtocolViolation(
+                    ReasonCode.QUOTA_EXCEEDED, "there are " + maxSessions + " sessions, the limit"));
+        }
+        wills.settle(claim.key, ended);
+        return openSettled(claim, known, ended, request, caller, vhost)
+                .thenCompose(opened -> keepWill(opened, request, caller, vhost));
+    }
+
+    private CompletionStage<Opened> openSettled(
+            Claim claim,
+            @Nullable Session known,
+            boolean ended,
+            ConnectRequest request,
+            Caller caller,
+            VirtualHost vhost) {
         String clientId = claim.key.clientId();
         if (known != null && !ended) {
             known.expirySeconds(request.sessionExpirySeconds());
@@ -184,42 +216,110 @@ public final class SessionRegistry {
                 });
     }
 
-    /** The connection of a claim is gone and its session detached: ends the session or notes the time, then releases. */
-    void leave(Claim claim, Session session, Caller caller, VirtualHost vhost, long expirySeconds) {
+    /** A will of a session that outlives the broker is kept with it, from before the CONNACK. */
+    private static CompletionStage<Opened> keepWill(
+            Opened opened, ConnectRequest request, Caller caller, VirtualHost vhost) {
+        Session session = opened.session();
+        if (session.queue() == null) {
+            return CompletableFuture.completedFuture(opened);
+        }
+        String clientId = session.clientId();
+        StoredWill will = request.will();
+        if (will != null) {
+            return vhost.sessions().keepWill(caller, clientId, will).thenApply(done -> opened);
+        }
+        SessionInfo stored = vhost.sessions().find(clientId);
+        if (stored == null || stored.will() == null) {
+            return CompletableFuture.completedFuture(opened);
+        }
+        return vhost.sessions().forgetWill(caller, clientId, stored.will()).thenApply(done -> opened);
+    }
+
+    private void leaveWill(Connected connected, StoredWill will, boolean wanted) {
+        Session session = connected.session();
+        Caller caller = connected.caller();
+        VirtualHost vhost = connected.vhost();
+        boolean kept = session.queue() != null && session.expirySeconds() != 0;
+        if (!wanted) {
+            if (kept) {
+                forgetWill(will, session.clientId(), caller, vhost);
+            }
+            return;
+        }
+        WillPublish publish = willPublish(will, session.clientId(), caller, vhost, kept);
+        long dueAt = willDueAt(will, session);
+        if (dueAt <= clock.epochMillis()) {
+            publish.run();
+        } else {
+            wills.delay(connected.claim().key, dueAt, publish);
+        }
+    }
+
+    private long willDueAt(StoredWill will, Session session) {
+        long expiry = session.expirySeconds();
+        long delay = expiry < 0 ? will.delaySeconds() : Math.min(will.delaySeconds(), expiry);
+        return session.disconnectedAt() + delay * 1000;
+    }
+
+    private WillPublish willPublish(StoredWill will, String clientId, Caller caller, VirtualHost vhost, boolean kept) {
+        Runnable done = kept ? () -> forgetWill(will, clientId, caller, vhost) : () -> {};
+        return new WillPublish(will, clientId, caller, vhost, broker, durability, done);
+    }
+
+    private static void forgetWill(StoredWill will, String clientId, Caller caller, VirtualHost vhost) {
+        vhost.sessions().forgetWill(caller, clientId, will).whenComplete((done, error) -> {
+            if (error != null) {
+                LOG.warn("will of MQTT session {} could not be removed: {}", clientId, error.getMessage());
+            }
+        });
+    }
+
+    /**
+     * A connection is gone, its session detached and the time noted in it: its will is published, at once or later, the session
+     * ended or kept, and the claim released.
+     *
+     * @param will false after a DISCONNECT that asks for no will
+     */
+    void leave(Connected connected, boolean will) {
+        Session session = connected.session();
+        Caller caller = connected.caller();
+        VirtualHost vhost = connected.vhost();
+        StoredWill message = connected.request().will();
+        if (message != null) {
+            leaveWill(connected, message, will);
+        }
         CompletionStage<Void> last = CompletableFuture.completedFuture(null);
         if (session.queue() == null) {
             session.end();
             for (StoredSubscription s : session.subscriptions()) {
                 last = vhost.unsubscribe(caller, session, s.topicFilter());
             }
-        } else if (expirySeconds == 0) {
-            durable.remove(claim.key, session);
+        } else if (session.expirySeconds() == 0) {
+            durable.remove(connected.claim().key, session);
             session.end();
             last = vhost.sessions().delete(caller, session.clientId());
         } else {
-            long now = clock.epochMillis();
-            session.expirySeconds(expirySeconds);
-            session.disconnectedAt(now);
-            last = vhost.sessions().update(caller, session.clientId(), expirySeconds, now);
+            last = vhost.sessions()
+                    .update(caller, session.clientId(), session.expirySeconds(), session.disconnectedAt());
         }
         last.whenComplete((done, error) -> {
             if (error != null) {
                 LOG.warn("MQTT session {} could not be updated: {}", session.clientId(), error.getMessage());
             }
-            release(claim);
+            release(connected.claim());
         });
     }
 
     /** Deletes durable sessions whose time is over. */
     public void expire() {
-        for (Map.Entry<Key, Session> e : durable.entrySet()) {
+        for (Map.Entry<SessionKey, Session> e : durable.entrySet()) {
             if (isExpired(e.getValue())) {
                 expire(e.getKey(), e.getValue());
             }
         }
     }
 
-    private void expire(Key key, Session session) {
+    private void expire(SessionKey key, Session session) {
         VirtualHost vhost = broker.virtualHost(key.vhost());
         Claim claim = new Claim(key, Principal.BROKER, () -> {});
         if (vhost == null || claims.putIfAbsent(key, claim) != null) {
@@ -231,7 +331,7 @@ public final class SessionRegistry {
         }
         durable.remove(key, session);
         session.end();
-        settleWill(key, true);
+        wills.settle(key, true);
         vhost.sessions().delete(Caller.broker(key.vhost()), key.clientId()).whenComplete((done, error) -> {
             if (error != null) {
                 LOG.warn("MQTT session {} could not be deleted: {}", key.clientId(), error.getMessage());
@@ -248,27 +348,8 @@ public final class SessionRegistry {
         return since >= 0 && seconds >= 0 && clock.epochMillis() >= since + seconds * 1000;
     }
 
-    /** Publishes a will after a delay, unless the session is resumed before (section 3.1.3.2.2). */
-    void delayWill(Key key, EventLoop loop, long seconds, Runnable publish) {
-        Runnable once = () -> {
-            if (wills.remove(key) != null) {
-                publish.run();
-            }
-        };
-        ScheduledFuture<?> timer = loop.schedule(once, seconds, TimeUnit.SECONDS);
-        PendingWill old = wills.put(key, new PendingWill(timer, publish));
-        if (old != null) {
-            old.timer().cancel(false);
-        }
-    }
-
-    private void settleWill(Key key, boolean publish) {
-        PendingWill will = wills.remove(key);
-        if (will != null) {
-            will.timer().cancel(false);
-            if (publish) {
-                will.publish().run();
-            }
-        }
+    /** Publishes the wills whose delay is over. */
+    public void publishDueWills() {
+        wills.publishDue();
     }
 }

@@ -121,7 +121,15 @@ final class Subscriptions {
             pending.retained[i] = s;
         }
         CompletionStage<Void> visible = vhost.subscribe(
-                caller, new Subscription(session, filter, granted, s.noLocal(), s.retainAsPublished(), s.identifier()));
+                caller,
+                new Subscription(
+                        session,
+                        filter,
+                        granted,
+                        s.noLocal(),
+                        s.retainAsPublished(),
+                        s.retainHandling(),
+                        s.identifier()));
         visible.whenComplete((done, error) -> out.loop().execute(() -> {
             if (error != null) {
                 LOG.warn("{}: subscription to {} failed: {}", caller.connection(), filter, error.getMessage());
@@ -142,7 +150,10 @@ final class Subscriptions {
         if (!Topics.isFilter(filter)) {
             return ReasonCode.TOPIC_FILTER_INVALID;
         }
-        return caller.may(Operation.READ, Resource.Kind.TOPIC, filter) ? 0 : ReasonCode.NOT_AUTHORIZED;
+        if (!caller.may(Operation.READ, Resource.Kind.TOPIC, filter)) {
+            return ReasonCode.NOT_AUTHORIZED;
+        }
+        return session.maySubscribe(filter) ? 0 : ReasonCode.QUOTA_EXCEEDED;
     }
 
     private static int identifier(MqttProperties properties) {

@@ -25,6 +25,10 @@ final class TopicCache {
         final byte[] bytes;
         final String name;
         final int orderHash;
+
+        /** True for names that start with {@code $}: they are the broker's own (section 4.7.2). */
+        final boolean reserved;
+
         private final Resource resource;
         private @Nullable RoutingTable routedBy;
         private final @Nullable Route[] routes = new Route[4];
@@ -33,6 +37,7 @@ final class TopicCache {
             this.bytes = bytes;
             this.name = new String(bytes, UTF_8);
             this.orderHash = name.hashCode();
+            this.reserved = name.startsWith("$");
             this.resource = new Resource(Resource.Kind.TOPIC, name);
         }
 

@@ -6,16 +6,16 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import io.sluice.access.Caller;
-import io.sluice.access.Operation;
-import io.sluice.access.Resource;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
 import io.sluice.message.RecordFields;
 import io.sluice.mqtt.convert.MqttMessage;
 import io.sluice.mqtt.convert.PublishToRecord;
+import io.sluice.routing.Broker;
 import io.sluice.routing.DirectDispatch;
 import io.sluice.routing.Route;
 import io.sluice.routing.RoutingException;
+import io.sluice.routing.Sessions.StoredWill;
 import io.sluice.routing.VirtualHost;
 import io.sluice.shard.PublishBatch;
 import io.sluice.shard.ShardProxy;
@@ -28,37 +28,51 @@ import org.slf4j.LoggerFactory;
 final class WillPublish implements PublishBatch.Completion, Runnable {
     private static final Logger LOG = LoggerFactory.getLogger(WillPublish.class);
 
-    private final ConnectRequest.Will will;
+    private final StoredWill will;
     private final String clientId;
     private final Caller caller;
     private final VirtualHost vhost;
-    private final MqttContext context;
+    private final Broker broker;
+    private final Durability durability;
+    private final Runnable done;
 
-    WillPublish(ConnectRequest.Will will, String clientId, Caller caller, VirtualHost vhost, MqttContext context) {
+    /**
+     * Prepares a publish.
+     *
+     * @param done runs after it, when a stored will is stored; any thread
+     */
+    WillPublish(
+            StoredWill will,
+            String clientId,
+            Caller caller,
+            VirtualHost vhost,
+            Broker broker,
+            Durability durability,
+            Runnable done) {
         this.will = will;
         this.clientId = clientId;
         this.caller = caller;
         this.vhost = vhost;
-        this.context = context;
+        this.broker = broker;
+        this.durability = durability;
+        this.done = done;
     }
 
     @Override
     public void run() {
-        if (!caller.may(Operation.WRITE, Resource.Kind.TOPIC, will.topic())) {
-            LOG.warn("{}: user may not publish its will to {}", caller.connection(), will.topic());
-            return;
-        }
         Route route;
         try {
             route = vhost.table().routeTopic(will.topic(), will.qos(), will.retain());
         } catch (RoutingException e) {
             LOG.warn("{}: will to {} not routed: {}", caller.connection(), will.topic(), e.getMessage());
+            done.run();
             return;
         }
-        long now = context.broker().clock().epochMillis();
+        long now = broker.clock().epochMillis();
         long expiresAt = will.expirySeconds() < 0 ? 0 : now + Math.max(1, will.expirySeconds() * 1000);
         byte[] topic = will.topic().getBytes(UTF_8);
-        if (!route.stored().isEmpty()) {
+        boolean stored = !route.stored().isEmpty();
+        if (stored) {
             store(route, topic, now, expiresAt);
         }
         if (route.direct().length > 0) {
@@ -80,6 +94,9 @@ final class WillPublish implements PublishBatch.Completion, Runnable {
             message.release();
             dispatch.flush();
         }
+        if (!stored) {
+            done.run();
+        }
     }
 
     private void store(Route route, byte[] topic, long now, long expiresAt) {
@@ -98,14 +115,13 @@ final class WillPublish implements PublishBatch.Completion, Runnable {
                 Unpooled.wrappedBuffer(will.properties()),
                 0,
                 will.properties().length);
-        Durability durability =
-                will.qos() == 0 ? Durability.MEMORY : context.settings().durability();
-        batch.end(count, route.stored(), will.topic().hashCode(), now, durability, 0);
+        Durability level = will.qos() == 0 ? Durability.MEMORY : durability;
+        batch.end(count, route.stored(), will.topic().hashCode(), now, level, 0);
         submit(batch);
     }
 
     private void submit(PublishBatch batch) {
-        ShardProxy shard = context.broker().shard();
+        ShardProxy shard = broker.shard();
         if (!shard.submit(batch)) {
             shard.onReady(shard, () -> submit(batch));
         }
@@ -113,7 +129,7 @@ final class WillPublish implements PublishBatch.Completion, Runnable {
 
     @Override
     public Executor executor() {
-        return context.broker().shard();
+        return broker.shard();
     }
 
     @Override
@@ -121,5 +137,6 @@ final class WillPublish implements PublishBatch.Completion, Runnable {
         if (error != null) {
             LOG.warn("{}: will to {} was not stored: {}", caller.connection(), will.topic(), error.getMessage());
         }
+        done.run();
     }
 }

@@ -25,7 +25,7 @@ public final class MqttMessage extends AbstractReferenceCounted implements Direc
     private final ByteBuf source;
     private final int payloadStart;
     private final int payloadLength;
-    private final byte[] properties;
+    private final ByteBuf properties;
     private final int qos;
     private final boolean retain;
     private final long timestamp;
@@ -50,6 +50,32 @@ public final class MqttMessage extends AbstractReferenceCounted implements Direc
             int payloadStart,
             int payloadLength,
             byte[] properties,
+            int qos,
+            boolean retain,
+            long timestamp,
+            long expiresAt,
+            String publisherId) {
+        this(
+                topic,
+                topicBytes,
+                source,
+                payloadStart,
+                payloadLength,
+                properties.length == 0 ? Unpooled.EMPTY_BUFFER : Unpooled.wrappedBuffer(properties),
+                qos,
+                retain,
+                timestamp,
+                expiresAt,
+                publisherId);
+    }
+
+    private MqttMessage(
+            String topic,
+            byte[] topicBytes,
+            ByteBuf source,
+            int payloadStart,
+            int payloadLength,
+            ByteBuf properties,
             int qos,
             boolean retain,
             long timestamp,
@@ -101,8 +127,8 @@ public final class MqttMessage extends AbstractReferenceCounted implements Direc
         return payloadLength;
     }
 
-    /** Encoded MQTT 5.0 properties; not to be changed. */
-    public byte[] properties() {
+    /** Encoded MQTT 5.0 properties; borrowed, its indexes not to be moved. */
+    public ByteBuf properties() {
         return properties;
     }
 
@@ -165,7 +191,7 @@ public final class MqttMessage extends AbstractReferenceCounted implements Direc
     private ByteBuf encode() {
         ByteBuf headers = Unpooled.buffer(64);
         int count = PublishToRecord.headers(
-                headers, qos, retain, expiresAt, Unpooled.wrappedBuffer(properties), 0, properties.length);
+                headers, qos, retain, expiresAt, properties, properties.readerIndex(), properties.writerIndex());
         ByteBuf out = Unpooled.buffer(topicBytes.length + payloadLength + headers.readableBytes() + 16);
         RecordFields.writeBytes(out, topicBytes);
         RecordFields.writeVarint(out, payloadLength);

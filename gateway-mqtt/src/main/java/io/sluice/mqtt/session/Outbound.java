@@ -22,6 +22,7 @@ public final class Outbound {
     private final int maxPacketBytes;
     private @Nullable ByteBuf out;
     private boolean unflushed;
+    private boolean flushQueued;
 
     /** @param maxPacketBytes largest packet that the client takes, bytes */
     public Outbound(ChannelHandlerContext ctx, boolean mqtt5, int maxPacketBytes) {
@@ -57,78 +58,76 @@ public final class Outbound {
         return b;
     }
 
+    /** Largest packet that the client takes, bytes. */
+    int maxPacketBytes() {
+        return maxPacketBytes;
+    }
+
     /**
      * Encodes a PUBLISH (section 3.3).
      *
      * @param flags low bits of the first byte: DUP, QoS, RETAIN
      * @param packetId packet identifier, not written for QoS 0
-     * @param properties encoded properties without their length, used for MQTT 5.0 only
-     * @param expirySeconds remaining lifetime, -1 = none
-     * @param identifiers subscription identifiers, possibly empty
+     * @param identifiers subscription identifiers, possibly empty; MQTT 5.0 only
      * @return false if the packet exceeds what the client takes; nothing is written then
      */
-    public boolean publish(
-            int flags,
-            byte[] topic,
-            int packetId,
-            ByteBuf properties,
-            long expirySeconds,
-            int[] identifiers,
-            ByteBuf payload,
-            int payloadStart,
-            int payloadLength) {
-        boolean withId = (flags & 6) != 0;
-        int propertyBytes = mqtt5 ? sizeOfProperties(properties, expirySeconds, identifiers) : 0;
-        long remaining = 2L + topic.length + (withId ? 2 : 0) + payloadLength;
-        remaining += mqtt5 ? PacketWriter.sizeOfVarint(propertyBytes) + propertyBytes : 0;
-        if (remaining > PacketWriter.MAX_REMAINING
-                || remaining + 1 + PacketWriter.sizeOfVarint((int) remaining) > maxPacketBytes) {
+    boolean publish(PublishFields fields, int flags, int packetId, int[] identifiers) {
+        int propertyBytes = fields.propertyBytes(mqtt5, identifiers);
+        long length = fields.remaining(mqtt5, (flags & 6) != 0, propertyBytes);
+        if (length > PacketWriter.MAX_REMAINING
+                || length + 1 + PacketWriter.sizeOfVarint((int) length) > maxPacketBytes) {
             return false;
         }
+        int remaining = (int) length;
+        int payloadLength = fields.payloadLength();
         boolean copy = payloadLength <= COPY_BYTES;
-        ByteBuf b = reserve((int) remaining + 5 - (copy ? 0 : payloadLength));
-        b.writeByte(0x30 | flags);
-        PacketWriter.writeVarint(b, (int) remaining);
-        b.writeShort(topic.length);
-        b.writeBytes(topic);
-        if (withId) {
-            b.writeShort(packetId);
-        }
-        if (mqtt5) {
-            writeProperties(b, propertyBytes, properties, expirySeconds, identifiers);
-        }
+        ByteBuf b = reserve(remaining + 5 - (copy ? 0 : payloadLength));
+        fields.writeHead(b, flags, remaining, packetId, mqtt5, propertyBytes, identifiers);
         if (copy) {
-            b.writeBytes(payload, payloadStart, payloadLength);
+            fields.writePayload(b);
             if (b.readableBytes() >= HAND_OVER_BYTES) {
                 handOver();
             }
         } else {
             handOver();
-            ctx.write(payload.retainedSlice(payloadStart, payloadLength), ctx.voidPromise());
+            write(fields.payload().retainedSlice(fields.payloadStart(), payloadLength));
         }
         return true;
     }
 
-    private static int sizeOfProperties(ByteBuf properties, long expirySeconds, int[] identifiers) {
-        int size = properties.readableBytes() + (expirySeconds >= 0 ? 5 : 0);
-        for (int identifier : identifiers) {
-            size += 1 + PacketWriter.sizeOfVarint(identifier);
+    /**
+     * Sends packets that many subscribers share: by reference if they are all that goes out, else behind what goes out.
+     *
+     * @param packets borrowed, its indexes are not moved
+     */
+    void shared(ByteBuf packets) {
+        int length = packets.readableBytes();
+        if (length > COPY_BYTES || (out == null && !unflushed)) {
+            handOver();
+            write(packets.retainedDuplicate());
+        } else {
+            reserve(length).writeBytes(packets, packets.readerIndex(), length);
         }
-        return size;
     }
 
-    private static void writeProperties(
-            ByteBuf b, int size, ByteBuf properties, long expirySeconds, int[] identifiers) {
-        PacketWriter.writeVarint(b, size);
-        b.writeBytes(properties, properties.readerIndex(), properties.readableBytes());
-        if (expirySeconds >= 0) {
-            b.writeByte(0x02);
-            b.writeInt((int) expirySeconds);
+    /** Sends QoS 1 packets that many subscribers share, with packet identifiers of this one. */
+    void copied(EncodedRun run, InFlight inFlight) {
+        ByteBuf packets = run.packets();
+        int length = packets.readableBytes();
+        ByteBuf b = reserve(length);
+        int start = b.writerIndex();
+        b.writeBytes(packets, packets.readerIndex(), length);
+        for (int i = 0; i < run.size(); i++) {
+            b.setShort(start + run.packetIdAt(i), inFlight.add(InFlight.DIRECT, -1, null));
         }
-        for (int identifier : identifiers) {
-            b.writeByte(0x0B);
-            PacketWriter.writeVarint(b, identifier);
+        if (b.readableBytes() >= HAND_OVER_BYTES) {
+            handOver();
         }
+    }
+
+    private void write(ByteBuf packets) {
+        unflushed = true;
+        ctx.write(packets, ctx.voidPromise());
     }
 
     /** No subscription identifiers. */
@@ -141,13 +140,21 @@ public final class Outbound {
         ByteBuf b = out;
         if (b != null) {
             out = null;
-            unflushed = true;
-            ctx.write(b, ctx.voidPromise());
+            write(b);
+        }
+    }
+
+    /** Flushes when the tasks of this pass have run; at most one flush comes of all calls. */
+    void flushLater() {
+        if (!flushQueued && (unflushed || out != null)) {
+            flushQueued = true;
+            LoopFlush.ofLoop().add(this, loop());
         }
     }
 
     /** Writes and flushes what was encoded since the last call; nothing happens if that is nothing. */
     public void flush() {
+        flushQueued = false;
         handOver();
         if (unflushed) {
             unflushed = false;

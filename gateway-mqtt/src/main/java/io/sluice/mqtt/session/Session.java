@@ -1,29 +1,23 @@
 package io.sluice.mqtt.session;
 
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.netty.util.concurrent.FastThreadLocal;
 import io.sluice.access.Principal;
 import io.sluice.io.Clock;
 import io.sluice.message.RecordView;
-import io.sluice.mqtt.codec.Topics;
 import io.sluice.mqtt.convert.MqttMessage;
-import io.sluice.mqtt.convert.RecordToPublish;
 import io.sluice.queue.DeliveryBatch;
 import io.sluice.queue.QueueRef;
 import io.sluice.routing.DirectMessage;
+import io.sluice.routing.DirectRun;
 import io.sluice.routing.Sessions.StoredSubscription;
 import io.sluice.routing.Subscriber;
 import io.sluice.routing.SubscriberMatch;
 import java.util.ArrayDeque;
-import java.util.Arrays;
 import java.util.Collection;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Session state (MQTT 5.0 section 4.1) and the way to its client. A session without a queue lives as long as its connection;
@@ -34,12 +28,11 @@ import org.slf4j.LoggerFactory;
  * other methods run on that loop, except the identity methods and {@link #deliver}, which hops if it has to.
  */
 public final class Session implements Subscriber {
-    private static final Logger LOG = LoggerFactory.getLogger(Session.class);
     private static final Executor INLINE = Runnable::run;
-    private static final FastThreadLocal<Scratch> SCRATCH = new FastThreadLocal<>() {
+    private static final FastThreadLocal<PublishFields> FIELDS = new FastThreadLocal<>() {
         @Override
-        protected Scratch initialValue() {
-            return new Scratch();
+        protected PublishFields initialValue() {
+            return new PublishFields();
         }
     };
 
@@ -51,15 +44,13 @@ public final class Session implements Subscriber {
     private final Clock clock;
 
     private volatile @Nullable Outbound outbound;
-    private volatile Map<String, StoredSubscription> subscriptions = Map.of();
+    private volatile SubscriptionSet subscriptions = SubscriptionSet.EMPTY;
     private volatile long expirySeconds;
     private volatile long disconnectedAt = -1;
 
     private final InFlight inFlight = new InFlight();
+    private final Backlog backlog;
     private int window;
-    private @Nullable ArrayDeque<PendingMessage> pending;
-    private long pendingBytes;
-    private long droppedHere;
     private @Nullable QueueFeed feed;
     private @Nullable QueueFeed lastFeed;
 
@@ -81,6 +72,7 @@ public final class Session implements Subscriber {
         this.queue = queue;
         this.limits = limits;
         this.clock = clock;
+        this.backlog = new Backlog(clientId, limits);
     }
 
     public String vhost() {
@@ -127,62 +119,49 @@ public final class Session implements Subscriber {
 
     /** Its subscriptions; an immutable snapshot. */
     public Collection<StoredSubscription> subscriptions() {
-        return subscriptions.values();
+        return subscriptions.all();
     }
 
     /** Notes a subscription; answers the one with the same filter that it replaces. */
     public @Nullable StoredSubscription subscribed(StoredSubscription subscription) {
-        Map<String, StoredSubscription> next = new LinkedHashMap<>(subscriptions);
-        StoredSubscription old = next.put(subscription.topicFilter(), subscription);
-        subscriptions = next;
+        StoredSubscription old = subscriptions.get(subscription.topicFilter());
+        subscriptions = subscriptions.with(subscription);
         return old;
     }
 
     /** Forgets a subscription; false if there was none. */
     public boolean unsubscribed(String filter) {
-        if (!subscriptions.containsKey(filter)) {
+        if (subscriptions.get(filter) == null) {
             return false;
         }
-        Map<String, StoredSubscription> next = new LinkedHashMap<>(subscriptions);
-        next.remove(filter);
-        subscriptions = next;
+        subscriptions = subscriptions.without(filter);
         return true;
+    }
+
+    /** True if one more subscription to this filter keeps within the limit of subscriptions per session. */
+    public boolean maySubscribe(String filter) {
+        SubscriptionSet now = subscriptions;
+        return now.size() < limits.subscriptionsPerSession() || now.get(filter) != null;
     }
 
     /** True if every subscription that takes the topic is noLocal: this session must not see its own publish. */
     public boolean excludesOwn(String topic) {
-        boolean matched = false;
-        for (StoredSubscription s : subscriptions.values()) {
-            if (Topics.matches(s.topicFilter(), topic)) {
-                if (!s.noLocal()) {
-                    return false;
-                }
-                matched = true;
-            }
-        }
-        return matched;
+        return subscriptions.excludesOwn(topic);
     }
 
     /** The connection is there: sends what was in flight again, then what waits in the queue. */
     public void attach(Outbound out, int receiveMaximum, @Nullable QueueFeed queueFeed) {
         window = receiveMaximum;
         disconnectedAt = -1;
+        limits.resumed(queue);
         outbound = out;
-        resendDirect(out);
+        drainBacklog(out);
         feed = queueFeed;
         if (queueFeed != null) {
             queueFeed.start(window - inFlight.size(), lastFeed);
             lastFeed = queueFeed;
         }
         out.flush();
-    }
-
-    private void resendDirect(Outbound out) {
-        ArrayDeque<PendingMessage> again = pending;
-        if (again == null || again.isEmpty()) {
-            return;
-        }
-        drainPending(out);
     }
 
     /** The connection is gone. What a durable session had in flight comes again after a reconnect. */
@@ -206,43 +185,12 @@ public final class Session implements Subscriber {
                 old.remember(packetId, offset);
             }
         });
-        releasePending(later);
-    }
-
-    private void releasePending(ArrayDeque<PendingMessage> unacknowledged) {
-        ArrayDeque<PendingMessage> waiting = pending;
-        pending = null;
-        if (waiting != null) {
-            for (PendingMessage p : waiting) {
-                if (queue != null && p.qos() > 0) {
-                    unacknowledged.add(p);
-                } else {
-                    p.message().release();
-                    limits.left(p.bytes());
-                    pendingBytes -= p.bytes();
-                }
-            }
-        }
-        if (queue == null) {
-            for (PendingMessage p : unacknowledged) {
-                p.message().release();
-            }
-        } else if (!unacknowledged.isEmpty()) {
-            pending = unacknowledged;
-        }
+        backlog.disconnected(later, queue != null);
     }
 
     /** The session ends: frees what it holds. Only while offline. */
     public void end() {
-        ArrayDeque<PendingMessage> waiting = pending;
-        pending = null;
-        if (waiting != null) {
-            for (PendingMessage p : waiting) {
-                p.message().release();
-                limits.left(p.bytes());
-            }
-        }
-        pendingBytes = 0;
+        backlog.disconnected(new ArrayDeque<>(), false);
     }
 
     @Override
@@ -258,6 +206,56 @@ public final class Session implements Subscriber {
         int qos = Math.min(1, Math.min(message.qos(), match.maximumQos()));
         boolean retain = match.retainAsPublished() && isRetained(message);
         offer(out, message, qos, retain, match.identifiers());
+    }
+
+    /** The usual case of a fan-out: one encoding serves all subscribers of a kind. */
+    @Override
+    public void deliver(DirectRun run, SubscriberMatch match) {
+        Outbound out = outbound;
+        if (out == null) {
+            return;
+        }
+        if (run.subscribers() == 1
+                || match.noLocal()
+                || match.identifiers().length > 0
+                || !backlog.isEmpty()
+                || !out.isWritable()
+                || !out.loop().inEventLoop()
+                || !shared(out, run, match)) {
+            Subscriber.super.deliver(run, match);
+        }
+    }
+
+    /** False if the run does not fit this client as a whole. A run is of one route, so either all its messages are QoS 0 or none. */
+    private boolean shared(Outbound out, DirectRun run, SubscriberMatch match) {
+        int qos = Math.min(1, Math.min(run.message(0).qos(), match.maximumQos()));
+        if (qos > 0 && (queue != null || inFlight.size() + run.size() > window)) {
+            return false;
+        }
+        int kind = EncodedRun.kind(out.mqtt5(), qos, match.retainAsPublished());
+        EncodedRun encoded = (EncodedRun) run.form(kind);
+        if (encoded == null) {
+            encoded = EncodedRun.encode(
+                    run,
+                    out.mqtt5(),
+                    qos,
+                    match.retainAsPublished(),
+                    FIELDS.get(),
+                    clock.epochMillis(),
+                    out.channel().alloc());
+            run.keep(kind, encoded);
+        }
+        if (encoded.largest() > out.maxPacketBytes()) {
+            return false;
+        }
+        if (qos == 0) {
+            out.shared(encoded.packets());
+        } else {
+            out.copied(encoded, inFlight);
+        }
+        limits.countDelivered(encoded.size());
+        limits.countDropped(encoded.skipped());
+        return true;
     }
 
     /** A table of routes may still name the loop of an earlier connection. */
@@ -286,15 +284,14 @@ public final class Session implements Subscriber {
         if (message instanceof MqttMessage own) {
             return own.retained();
         }
-        Scratch scratch = SCRATCH.get();
-        message.record(scratch.record);
-        return scratch.record.findHeader(io.sluice.message.MessageHeaders.RETAIN);
+        RecordView record = FIELDS.get().record();
+        message.record(record);
+        return record.findHeader(io.sluice.message.MessageHeaders.RETAIN);
     }
 
     private void offer(Outbound out, DirectMessage message, int qos, boolean retain, int[] identifiers) {
-        boolean held = pending != null && !pending.isEmpty();
-        if (held || !hasRoom(out, qos)) {
-            hold(message, qos, retain, identifiers);
+        if (!backlog.isEmpty() || !hasRoom(out, qos)) {
+            backlog.add(message, qos, retain, identifiers, sizeOf(message));
             if (qos > 0 && feed != null) {
                 reclaim(out, feed);
             }
@@ -302,7 +299,8 @@ public final class Session implements Subscriber {
         }
         int packetId = 0;
         if (qos > 0) {
-            PendingMessage keep = queue == null ? null : keep(message, qos, retain, identifiers);
+            PendingMessage keep =
+                    queue == null ? null : new PendingMessage(Backlog.own(message), qos, retain, identifiers, 0);
             packetId = inFlight.add(InFlight.DIRECT, -1, keep);
         }
         send(out, message, qos, retain, identifiers, packetId, false);
@@ -323,61 +321,27 @@ public final class Session implements Subscriber {
     private void reclaim(Outbound out, QueueFeed from) {
         from.reclaim(() -> {
             if (outbound == out) {
-                drainPending(out);
+                drainBacklog(out);
                 from.grant(window - inFlight.size());
                 out.flush();
             }
         });
     }
 
-    private PendingMessage keep(DirectMessage message, int qos, boolean retain, int[] identifiers) {
-        DirectMessage own = message instanceof MqttMessage m ? m.compact() : (DirectMessage) message.retain();
-        return new PendingMessage(own, qos, retain, identifiers, 0);
-    }
-
-    private void hold(DirectMessage message, int qos, boolean retain, int[] identifiers) {
-        ArrayDeque<PendingMessage> waiting = pending;
-        if (waiting == null) {
-            waiting = new ArrayDeque<>();
-            pending = waiting;
-        }
-        int bytes = 64 + sizeOf(message);
-        if (!limits.admit(waiting.size(), pendingBytes, bytes)) {
-            limits.countDropped();
-            if (droppedHere++ == 0) {
-                LOG.warn(
-                        "MQTT session {} is too slow: {} messages, {} bytes wait; newer ones are dropped",
-                        clientId,
-                        waiting.size(),
-                        pendingBytes);
-            }
-            return;
-        }
-        pendingBytes += bytes;
-        DirectMessage own = message instanceof MqttMessage m ? m.compact() : (DirectMessage) message.retain();
-        waiting.add(new PendingMessage(own, qos, retain, identifiers, bytes));
-    }
-
     private static int sizeOf(DirectMessage message) {
         if (message instanceof MqttMessage own) {
-            return own.payloadLength() + own.properties().length;
+            return own.payloadLength() + own.properties().readableBytes();
         }
-        Scratch scratch = SCRATCH.get();
-        message.record(scratch.record);
-        return scratch.record.end() - scratch.record.keyStart();
+        RecordView record = FIELDS.get().record();
+        message.record(record);
+        return record.end() - record.keyStart();
     }
 
     /** Room again: acknowledgements came or the channel became writable. */
-    private void drainPending(Outbound out) {
-        ArrayDeque<PendingMessage> waiting = pending;
-        if (waiting == null) {
-            return;
-        }
-        PendingMessage next = waiting.peek();
+    private void drainBacklog(Outbound out) {
+        PendingMessage next = backlog.peek();
         while (next != null && hasRoom(out, next.qos())) {
-            waiting.poll();
-            pendingBytes -= next.bytes();
-            limits.left(next.bytes());
+            backlog.poll();
             boolean resent = next.bytes() == 0; // was in flight on the last connection
             int packetId = 0;
             boolean kept = next.qos() > 0 && queue != null;
@@ -391,14 +355,7 @@ public final class Session implements Subscriber {
             if (!kept) {
                 next.message().release();
             }
-            next = waiting.peek();
-        }
-        if (waiting.isEmpty()) {
-            pending = null;
-            if (droppedHere > 0) {
-                LOG.info("MQTT session {} caught up; {} messages were dropped", clientId, droppedHere);
-                droppedHere = 0;
-            }
+            next = backlog.peek();
         }
     }
 
@@ -411,29 +368,9 @@ public final class Session implements Subscriber {
             int packetId,
             boolean resent) {
         int flags = (qos << 1) | (retain ? 1 : 0) | (resent && qos > 0 ? 8 : 0);
-        boolean sent;
-        if (message instanceof MqttMessage own) {
-            long left = remainingSeconds(own.expiresAt());
-            ByteBuf properties = own.properties().length == 0 || !out.mqtt5()
-                    ? Unpooled.EMPTY_BUFFER
-                    : Unpooled.wrappedBuffer(own.properties());
-            sent = left != 0
-                    && out.publish(
-                            flags,
-                            own.topicBytes(),
-                            packetId,
-                            properties,
-                            left,
-                            identifiers,
-                            own.source(),
-                            own.payloadStart(),
-                            own.payloadLength());
-        } else {
-            Scratch scratch = SCRATCH.get();
-            message.record(scratch.record);
-            sent = sendRecord(out, scratch, message.topic(), flags, packetId, identifiers);
-        }
-        if (sent) {
+        PublishFields fields = FIELDS.get();
+        if (fields.read(message, out.mqtt5(), clock.epochMillis())
+                && out.publish(fields, flags, packetId, identifiers)) {
             limits.countDelivered(1);
         } else {
             skip(packetId);
@@ -442,7 +379,7 @@ public final class Session implements Subscriber {
 
     /** Expired, or larger than the client takes (section 3.1.2.11.4): as if it had been sent. */
     private void skip(int packetId) {
-        limits.countDropped();
+        limits.countDropped(1);
         if (packetId != 0) {
             releaseKept(inFlight.remove(packetId));
         }
@@ -454,36 +391,6 @@ public final class Session implements Subscriber {
         }
     }
 
-    private boolean sendRecord(
-            Outbound out, Scratch scratch, @Nullable String topic, int flags, int packetId, int[] identifiers) {
-        RecordView record = scratch.record;
-        RecordToPublish publish = scratch.publish;
-        publish.read(record, out.mqtt5(), topic);
-        long left = remainingSeconds(publish.expiresAt());
-        if (left == 0 || publish.topic().length == 0 || publish.topic().length > Topics.MAX_LENGTH) {
-            return false;
-        }
-        return out.publish(
-                flags,
-                publish.topic(),
-                packetId,
-                publish.properties(),
-                left,
-                identifiers,
-                record.buffer(),
-                record.valueStart(),
-                Math.max(0, record.valueLength()));
-    }
-
-    /** Seconds left, rounded up; 0 = expired, -1 = no expiry. */
-    private long remainingSeconds(long expiresAt) {
-        if (expiresAt <= 0) {
-            return -1;
-        }
-        long left = expiresAt - clock.epochMillis();
-        return left <= 0 ? 0 : Math.min(0xFFFF_FFFFL, (left + 999) / 1000);
-    }
-
     /** Deliveries of the queue; takes over the batch. */
     void deliverQueued(QueueFeed from, DeliveryBatch batch) {
         try {
@@ -491,10 +398,12 @@ public final class Session implements Subscriber {
             if (out == null || feed != from) {
                 return; // cancelled meanwhile: the queue has them back
             }
-            Scratch scratch = SCRATCH.get();
+            PublishFields fields = FIELDS.get();
+            SubscriptionSet matching = subscriptions.needsMatching() ? subscriptions : null;
+            long now = clock.epochMillis();
             for (int i = 0; i < batch.size(); i++) {
-                batch.record(i, scratch.record);
-                deliverQueued(out, from, scratch, batch, i);
+                batch.record(i, fields.record());
+                deliverQueued(out, from, fields, batch, i, matching, now);
             }
             from.flush();
             out.flush();
@@ -503,7 +412,14 @@ public final class Session implements Subscriber {
         }
     }
 
-    private void deliverQueued(Outbound out, QueueFeed from, Scratch scratch, DeliveryBatch batch, int i) {
+    private void deliverQueued(
+            Outbound out,
+            QueueFeed from,
+            PublishFields fields,
+            DeliveryBatch batch,
+            int i,
+            @Nullable SubscriptionSet matching,
+            long now) {
         long deliveryId = batch.deliveryId(i);
         long offset = batch.offset(i);
         boolean again = batch.redelivered(i);
@@ -512,51 +428,24 @@ public final class Session implements Subscriber {
         if (packetId == 0 || !inFlight.addAs(earlier, deliveryId, offset, null)) {
             packetId = inFlight.add(deliveryId, offset, null);
         }
-        int[] identifiers = Outbound.noIdentifiers();
-        boolean retain = false;
-        if (needsMatching()) {
-            scratch.publish.read(scratch.record, false, null);
-            String topic = new String(scratch.publish.topic(), java.nio.charset.StandardCharsets.UTF_8);
-            identifiers = identifiersFor(topic);
-            retain = scratch.publish.retain() && retainAsPublished(topic);
+        boolean sent = fields.readRecord(out.mqtt5(), null, now);
+        if (sent) {
+            int[] identifiers = Outbound.noIdentifiers();
+            boolean retain = false;
+            if (matching != null) {
+                String topic = new String(fields.topic(), UTF_8);
+                identifiers = out.mqtt5() ? matching.identifiers(topic) : identifiers;
+                retain = fields.retained() && matching.retainAsPublished(topic);
+            }
+            sent = out.publish(fields, 2 | (again ? 8 : 0) | (retain ? 1 : 0), packetId, identifiers);
         }
-        int flags = 2 | (again ? 8 : 0) | (retain ? 1 : 0);
-        if (sendRecord(out, scratch, null, flags, packetId, identifiers)) {
+        if (sent) {
             limits.countDelivered(1);
         } else {
             skip(packetId);
             from.settle(deliveryId);
             from.grant(1);
         }
-    }
-
-    private boolean needsMatching() {
-        for (StoredSubscription s : subscriptions.values()) {
-            if (s.identifier() != 0 || s.retainAsPublished()) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    private int[] identifiersFor(String topic) {
-        int[] found = Outbound.noIdentifiers();
-        for (StoredSubscription s : subscriptions.values()) {
-            if (s.identifier() != 0 && Topics.matches(s.topicFilter(), topic)) {
-                found = Arrays.copyOf(found, found.length + 1);
-                found[found.length - 1] = s.identifier();
-            }
-        }
-        return found;
-    }
-
-    private boolean retainAsPublished(String topic) {
-        for (StoredSubscription s : subscriptions.values()) {
-            if (s.retainAsPublished() && Topics.matches(s.topicFilter(), topic)) {
-                return true;
-            }
-        }
-        return false;
     }
 
     /** A PUBACK came (section 4.3.2); unknown identifiers are ignored. {@link #settled} follows at the end of the read. */
@@ -571,7 +460,7 @@ public final class Session implements Subscriber {
             if (deliveryId != InFlight.DIRECT) {
                 from.settle(deliveryId);
             }
-            if (pending == null) {
+            if (backlog.isEmpty()) {
                 from.grant(1);
             }
         }
@@ -583,9 +472,9 @@ public final class Session implements Subscriber {
         if (out == null) {
             return;
         }
-        if (pending != null) {
-            drainPending(out);
-            if (pending == null && feed != null) {
+        if (!backlog.isEmpty()) {
+            drainBacklog(out);
+            if (backlog.isEmpty() && feed != null) {
                 feed.grant(window - inFlight.size() - feed.credit());
             }
         }
@@ -598,13 +487,7 @@ public final class Session implements Subscriber {
     public void flush() {
         Outbound out = outbound;
         if (out != null && out.loop().inEventLoop()) {
-            out.flush();
+            out.flushLater();
         }
-    }
-
-    /** Reused by all sessions of a thread. */
-    private static final class Scratch {
-        final RecordView record = new RecordView();
-        final RecordToPublish publish = new RecordToPublish();
     }
 }

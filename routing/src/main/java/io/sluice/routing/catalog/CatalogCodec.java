@@ -13,6 +13,7 @@ import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.Sessions.StoredSubscription;
+import io.sluice.routing.Sessions.StoredWill;
 import io.sluice.routing.catalog.CatalogRecord.Bound;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredExchange;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredQueue;
@@ -20,6 +21,7 @@ import io.sluice.routing.catalog.CatalogRecord.DeclaredStream;
 import io.sluice.routing.catalog.CatalogRecord.Host;
 import io.sluice.routing.catalog.CatalogRecord.Ids;
 import io.sluice.routing.catalog.CatalogRecord.Session;
+import io.sluice.routing.catalog.CatalogRecord.SessionWill;
 import io.sluice.routing.catalog.CatalogRecord.Subscribed;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,6 +49,7 @@ final class CatalogCodec {
     private static final byte BINDING = 'B';
     private static final byte SESSION = 'M';
     private static final byte SUBSCRIPTION = 'U';
+    private static final byte WILL = 'W';
     private static final byte IDS = 'I';
 
     private CatalogCodec() {}
@@ -85,6 +88,8 @@ final class CatalogCodec {
         } else if (record instanceof Subscribed u) {
             string(out, u.clientId());
             string(out, u.subscription().topicFilter());
+        } else if (record instanceof SessionWill w) {
+            string(out, w.clientId());
         }
         return ByteBufUtil.getBytes(out);
     }
@@ -128,6 +133,15 @@ final class CatalogCodec {
             flags(out, s.noLocal(), s.retainAsPublished(), false);
             out.writeByte(s.retainHandling());
             out.writeInt(s.identifier());
+        } else if (record instanceof SessionWill w && w.will() != null) {
+            StoredWill will = w.will();
+            string(out, will.topic());
+            bytes(out, will.payload());
+            out.writeByte(will.qos());
+            flags(out, will.retain(), false, false);
+            bytes(out, will.properties());
+            out.writeLong(will.expirySeconds());
+            out.writeLong(will.delaySeconds());
         } else if (record instanceof Ids ids) {
             out.writeLong(ids.limit());
         }
@@ -161,6 +175,18 @@ final class CatalogCodec {
                 case SESSION ->
                     new Session(vhost, text(k), new QueueId(v.readLong()), v.readLong(), v.readLong(), owner(v));
                 case SUBSCRIPTION -> subscription(vhost, k, v);
+                case WILL ->
+                    new SessionWill(
+                            vhost,
+                            text(k),
+                            new StoredWill(
+                                    text(v),
+                                    bytes(v),
+                                    v.readByte(),
+                                    flag(v.readByte(), 0),
+                                    bytes(v),
+                                    v.readLong(),
+                                    v.readLong()));
                 case IDS -> new Ids(vhost, v.readLong());
                 default -> throw new IllegalStateException("unknown kind of catalog record: " + kind);
             };
@@ -226,6 +252,8 @@ final class CatalogCodec {
             return SESSION;
         } else if (record instanceof Subscribed) {
             return SUBSCRIPTION;
+        } else if (record instanceof SessionWill) {
+            return WILL;
         }
         return IDS;
     }
@@ -242,6 +270,20 @@ final class CatalogCodec {
     private static @Nullable String string(ByteBuf in) {
         int length = in.readInt();
         return length < 0 ? null : in.readCharSequence(length, UTF_8).toString();
+    }
+
+    private static void bytes(ByteBuf out, byte[] bytes) {
+        out.writeInt(bytes.length).writeBytes(bytes);
+    }
+
+    private static byte[] bytes(ByteBuf in) {
+        int length = in.readInt();
+        if (length < 0 || length > in.readableBytes()) {
+            throw new IllegalStateException("catalog record is cut short");
+        }
+        byte[] bytes = new byte[length];
+        in.readBytes(bytes);
+        return bytes;
     }
 
     private static String text(ByteBuf in) {

@@ -7,8 +7,10 @@ import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.Sessions.StoredSubscription;
+import io.sluice.routing.Sessions.StoredWill;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** A fact of the catalog. The same records describe live changes, durable or not, and what replay reads. */
 sealed interface CatalogRecord {
@@ -44,6 +46,10 @@ sealed interface CatalogRecord {
 
     /** A durable subscription of a session. */
     record Subscribed(String vhost, String clientId, StoredSubscription subscription) implements CatalogRecord {}
+
+    /** The will of a durable session; null to name the one to remove. */
+    record SessionWill(
+            String vhost, String clientId, @Nullable StoredWill will) implements CatalogRecord {}
 
     /** Ids below the limit may have been used. */
     record Ids(String vhost, long limit) implements CatalogRecord {}

@@ -119,7 +119,7 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
 
     @Override
     public CompletionStage<Void> subscribe(Caller caller, Subscription subscription) {
-        return change(tx -> sessionChanges.subscribe(tx, caller, subscription, 0));
+        return change(tx -> sessionChanges.subscribe(tx, caller, subscription));
     }
 
     @Override
@@ -170,6 +170,16 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
     @Override
     public CompletionStage<Void> update(Caller caller, String clientId, long expirySeconds, long disconnectedAt) {
         return change(tx -> sessionChanges.update(tx, caller, clientId, expirySeconds, disconnectedAt));
+    }
+
+    @Override
+    public CompletionStage<Void> keepWill(Caller caller, String clientId, StoredWill will) {
+        return change(tx -> sessionChanges.keepWill(tx, caller, clientId, will));
+    }
+
+    @Override
+    public CompletionStage<Void> forgetWill(Caller caller, String clientId, StoredWill will) {
+        return change(tx -> sessionChanges.forgetWill(tx, clientId, will));
     }
 
     @Override

@@ -8,6 +8,7 @@ import io.sluice.queue.QueueRef;
 import io.sluice.queue.Queues;
 import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
+import io.sluice.routing.Sessions.StoredWill;
 import io.sluice.routing.Subscriber;
 import io.sluice.routing.Subscription;
 import io.sluice.routing.catalog.CatalogRecord.Bound;
@@ -15,6 +16,7 @@ import io.sluice.routing.catalog.CatalogRecord.DeclaredExchange;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredQueue;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredStream;
 import io.sluice.routing.catalog.CatalogRecord.Session;
+import io.sluice.routing.catalog.CatalogRecord.SessionWill;
 import io.sluice.routing.catalog.CatalogRecord.Subscribed;
 import io.sluice.routing.catalog.HostTable.QueueEntry;
 import io.sluice.routing.catalog.HostTable.SessionEntry;
@@ -24,6 +26,7 @@ import io.sluice.routing.exchange.Exchange;
 import io.sluice.routing.topic.PatternTrie;
 import io.sluice.routing.topic.PersistentMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A virtual host's table in the making: live changes and replay put the same records into it. Validates nothing. Confined to
@@ -108,7 +111,8 @@ final class HostEdit {
                             m.expirySeconds(),
                             m.disconnectedAt(),
                             m.owner(),
-                            present == null ? PersistentMap.empty() : present.subscriptions()));
+                            present == null ? PersistentMap.empty() : present.subscriptions(),
+                            present == null ? null : present.will()));
         } else if (record instanceof Subscribed u) {
             SessionEntry s = sessions.get(u.clientId());
             if (s != null) {
@@ -117,6 +121,8 @@ final class HostEdit {
                         withSubscriptions(
                                 s, s.subscriptions().put(u.subscription().topicFilter(), u.subscription())));
             }
+        } else if (record instanceof SessionWill w) {
+            will(w.clientId(), w.will());
         }
     }
 
@@ -141,6 +147,8 @@ final class HostEdit {
                         withSubscriptions(
                                 s, s.subscriptions().remove(u.subscription().topicFilter())));
             }
+        } else if (record instanceof SessionWill w) {
+            will(w.clientId(), null);
         }
     }
 
@@ -169,7 +177,23 @@ final class HostEdit {
     private static SessionEntry withSubscriptions(
             SessionEntry s, PersistentMap<String, io.sluice.routing.Sessions.StoredSubscription> subscriptions) {
         return new SessionEntry(
-                s.clientId(), s.queue(), s.expirySeconds(), s.disconnectedAt(), s.owner(), subscriptions);
+                s.clientId(), s.queue(), s.expirySeconds(), s.disconnectedAt(), s.owner(), subscriptions, s.will());
+    }
+
+    private void will(String clientId, @Nullable StoredWill will) {
+        SessionEntry s = sessions.get(clientId);
+        if (s != null) {
+            sessions = sessions.put(
+                    clientId,
+                    new SessionEntry(
+                            clientId,
+                            s.queue(),
+                            s.expirySeconds(),
+                            s.disconnectedAt(),
+                            s.owner(),
+                            s.subscriptions(),
+                            will));
+        }
     }
 
     private void bind(Bound bound) {

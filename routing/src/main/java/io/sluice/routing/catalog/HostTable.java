@@ -18,6 +18,7 @@ import io.sluice.routing.RoutingException.Reason;
 import io.sluice.routing.RoutingTable;
 import io.sluice.routing.Sessions.SessionInfo;
 import io.sluice.routing.Sessions.StoredSubscription;
+import io.sluice.routing.Sessions.StoredWill;
 import io.sluice.routing.Subscription;
 import io.sluice.routing.exchange.Address;
 import io.sluice.routing.exchange.BindingId;
@@ -53,10 +54,11 @@ final class HostTable implements RoutingTable {
             long expirySeconds,
             long disconnectedAt,
             Principal owner,
-            PersistentMap<String, StoredSubscription> subscriptions) {
+            PersistentMap<String, StoredSubscription> subscriptions,
+            @Nullable StoredWill will) {
         SessionInfo info() {
             return new SessionInfo(
-                    clientId, queue, expirySeconds, disconnectedAt, owner, List.copyOf(subscriptions.values()));
+                    clientId, queue, expirySeconds, disconnectedAt, owner, List.copyOf(subscriptions.values()), will);
         }
     }
 

@@ -14,6 +14,7 @@ import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.RoutingException.Reason;
+import io.sluice.routing.Sessions;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredExchange;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredQueue;
 import io.sluice.routing.catalog.HostTable.QueueEntry;
@@ -115,7 +116,7 @@ final class ObjectChanges {
         if (present == null) {
             throw refuse(Reason.NOT_FOUND, "no queue '" + name + "' in vhost '" + vhost + "'");
         }
-        if (name.startsWith(SessionChanges.QUEUE_PREFIX)) {
+        if (name.startsWith(Sessions.QUEUE_PREFIX)) {
             throw refuse(Reason.ACCESS_REFUSED, "queue '" + name + "' belongs to an MQTT session");
         }
         QueueStats stats = present.ref().stats();

@@ -10,11 +10,14 @@ import io.sluice.queue.QueueId;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.RoutingException.Reason;
+import io.sluice.routing.Sessions;
 import io.sluice.routing.Sessions.SessionInfo;
 import io.sluice.routing.Sessions.StoredSubscription;
+import io.sluice.routing.Sessions.StoredWill;
 import io.sluice.routing.Subscriber;
 import io.sluice.routing.Subscription;
 import io.sluice.routing.catalog.CatalogRecord.Session;
+import io.sluice.routing.catalog.CatalogRecord.SessionWill;
 import io.sluice.routing.catalog.CatalogRecord.Subscribed;
 import io.sluice.routing.catalog.HostTable.QueueEntry;
 import io.sluice.routing.catalog.HostTable.SessionEntry;
@@ -27,9 +30,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Changes of durable MQTT sessions and of subscriptions, as parts of a transaction. */
 final class SessionChanges {
-    /** Queues of sessions stand in the name space of queues; clients cannot delete them. */
-    static final String QUEUE_PREFIX = "mqtt-session.";
-
     private final String vhost;
     private final ObjectChanges objects;
 
@@ -45,7 +45,7 @@ final class SessionChanges {
             checkOwner(caller, present);
             return CompletableFuture.completedFuture(put(tx, present, expirySeconds, -1));
         }
-        String name = QUEUE_PREFIX + clientId;
+        String name = Sessions.QUEUE_PREFIX + clientId;
         permit(caller, Operation.CONFIGURE, Resource.Kind.QUEUE, name);
         QueueEntry taken = host.queues.get(name);
         if (taken != null) {
@@ -80,12 +80,28 @@ final class SessionChanges {
             }
             tx.remove(new Subscribed(vhost, clientId, subscription), true);
         });
+        if (present.will() != null) {
+            tx.remove(new SessionWill(vhost, clientId, null), true);
+        }
         tx.remove(session(present, present.expirySeconds(), present.disconnectedAt()), true);
         QueueEntry queue = host.queues.get(present.queue().spec().name());
         return queue == null ? null : objects.remove(tx, queue);
     }
 
-    void subscribe(Transaction tx, Caller caller, Subscription subscription, int retainHandling) {
+    void keepWill(Transaction tx, Caller caller, String clientId, StoredWill will) {
+        checkOwner(caller, find(tx, clientId));
+        tx.put(new SessionWill(vhost, clientId, will), true);
+    }
+
+    @SuppressWarnings("ReferenceEquality") // a later connection may have left an equal will, which is not meant
+    void forgetWill(Transaction tx, String clientId, StoredWill will) {
+        SessionEntry present = tx.host(vhost).sessions.get(clientId);
+        if (present != null && present.will() == will) {
+            tx.remove(new SessionWill(vhost, clientId, null), true);
+        }
+    }
+
+    void subscribe(Transaction tx, Caller caller, Subscription subscription) {
         String filter = subscription.topicFilter();
         if (!TopicFilters.isValidFilter(filter)) {
             throw refuse(Reason.INVALID_NAME, "invalid topic filter '" + filter + "'");
@@ -100,7 +116,7 @@ final class SessionChanges {
                     subscription.maximumQos(),
                     subscription.noLocal(),
                     subscription.retainAsPublished(),
-                    retainHandling,
+                    subscription.retainHandling(),
                     subscription.identifier());
             if (!stored.equals(session.subscriptions().get(filter))) {
                 tx.put(new Subscribed(vhost, subscriber.clientId(), stored), true);
@@ -129,7 +145,13 @@ final class SessionChanges {
             Subscriber subscriber = subscriberOf.apply(session.info());
             session.subscriptions()
                     .forEach((filter, s) -> host.subscribe(new Subscription(
-                            subscriber, filter, s.maximumQos(), s.noLocal(), s.retainAsPublished(), s.identifier())));
+                            subscriber,
+                            filter,
+                            s.maximumQos(),
+                            s.noLocal(),
+                            s.retainAsPublished(),
+                            s.retainHandling(),
+                            s.identifier())));
         }
     }
 

@@ -117,8 +117,8 @@ class BrokerRestartTest {
     void sessionsAndTheirSubscriptionsComeBack() {
         QueueRef queue = get(host.sessions().open(CALLER, "dev", 60)).queue();
         Client client = new Client("dev", queue);
-        get(host.subscribe(CALLER, new Subscription(client, "a/+", 1, false, true, 5)));
-        get(host.subscribe(CALLER, new Subscription(client, "b", 1, false, true, 5)));
+        get(host.subscribe(CALLER, new Subscription(client, "a/+", 1, false, true, 0, 5)));
+        get(host.subscribe(CALLER, new Subscription(client, "b", 1, false, true, 0, 5)));
         get(host.unsubscribe(CALLER, client, "b"));
         get(host.sessions().update(CALLER, "dev", 60, 77));
         restart();

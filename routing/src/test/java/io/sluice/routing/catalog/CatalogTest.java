@@ -148,7 +148,7 @@ class CatalogTest {
         StreamInfo stream = stream("telemetry");
         bind(exchangeEnd("amq.topic"), new End(Kind.STREAM, "telemetry"), "sensors.#");
         Client client = new Client("c1", null);
-        get(host.subscribe(CALLER, new Subscription(client, "sensors/+/temp", 1, false, false, 7)));
+        get(host.subscribe(CALLER, new Subscription(client, "sensors/+/temp", 1, false, false, 0, 7)));
 
         Route mqtt = host.table().routeTopic("sensors/7/temp", 1, false);
         assertThat(queues(mqtt)).containsExactly(q);
@@ -173,8 +173,8 @@ class CatalogTest {
     @Test
     void overlappingSubscriptionsAreOneMatch() {
         Client client = new Client("c1", null);
-        get(host.subscribe(CALLER, new Subscription(client, "a/#", 0, true, false, 1)));
-        get(host.subscribe(CALLER, new Subscription(client, "a/+", 1, false, true, 2)));
+        get(host.subscribe(CALLER, new Subscription(client, "a/#", 0, true, false, 0, 1)));
+        get(host.subscribe(CALLER, new Subscription(client, "a/+", 1, false, true, 0, 2)));
         SubscriberMatch match =
                 host.table().routeTopic("a/b", 1, false).direct()[0].matches()[0];
         assertThat(match.maximumQos()).isEqualTo(1);
@@ -183,14 +183,14 @@ class CatalogTest {
         assertThat(match.identifiers()).containsExactlyInAnyOrder(1, 2);
         refused(
                 Reason.INVALID_NAME,
-                () -> get(host.subscribe(CALLER, new Subscription(client, "a/#/b", 1, false, false, 0))));
+                () -> get(host.subscribe(CALLER, new Subscription(client, "a/#/b", 1, false, false, 0, 0))));
     }
 
     @Test
     void durableSessionsTakeQos1ThroughTheirQueue() {
         SessionInfo session = get(host.sessions().open(CALLER, "dev", 60));
         Client client = new Client("dev", session.queue());
-        get(host.subscribe(CALLER, new Subscription(client, "a/b", 1, false, false, 0)));
+        get(host.subscribe(CALLER, new Subscription(client, "a/b", 1, false, false, 0, 0)));
         assertThat(queues(host.table().routeTopic("a/b", 1, false))).containsExactly(session.queue());
         Route transientRoute = host.table().routeTopic("a/b", 0, false);
         assertThat(transientRoute.stored().isEmpty()).isTrue();
@@ -211,8 +211,8 @@ class CatalogTest {
     void anUnsubscribeOfAReplacedSessionLeavesItsSuccessorAlone() {
         Client old = new Client("c", null);
         Client successor = new Client("c", null);
-        get(host.subscribe(CALLER, new Subscription(old, "a", 1, false, false, 0)));
-        get(host.subscribe(CALLER, new Subscription(successor, "a", 1, false, false, 0)));
+        get(host.subscribe(CALLER, new Subscription(old, "a", 1, false, false, 0, 0)));
+        get(host.subscribe(CALLER, new Subscription(successor, "a", 1, false, false, 0, 0)));
         get(host.unsubscribe(CALLER, old, "a"));
         assertThat(host.table()
                         .routeTopic("a", 0, false)

@@ -1,0 +1,4 @@
+package io.sluice.mqtt.connection;
+
+/** A client identifier is unique within its virtual host. */
+record SessionKey(String vhost, String clientId) {}
