@@ -284,7 +284,8 @@ class MqttLimitsTest {
                 writer.publish3("t", 1, i, "m" + i);
                 assertThat(writer.packet()).isEqualTo("4002" + hex2(i));
             }
-            assertThat(log.containing("the limit; what is published meanwhile is not queued")).hasSize(1);
+            assertThat(log.containing("the limit; what is published meanwhile is not queued"))
+                    .hasSize(1);
         }
         assertThat(server.gateway.dropped() - before).isEqualTo(4);
         RawClient back = keep(connect3(server.port, "sleeper", false));

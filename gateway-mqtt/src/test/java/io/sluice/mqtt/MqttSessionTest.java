@@ -194,7 +194,8 @@ class MqttSessionTest {
         RawClient watching = keep(connect3(node.port(), "watcher", false));
         assertThat(watching.packet()).contains(text("will/gone")).endsWith(text("bye"));
         watching.ping();
-        await().until(() -> node.broker.virtualHost("/").sessions().all().stream().allMatch(s -> s.will() == null));
+        await().until(() ->
+                node.broker.virtualHost("/").sessions().all().stream().allMatch(s -> s.will() == null));
         restart();
         RawClient last = keep(connect3(node.port(), "watcher", false));
         assertThat(last.packet()).startsWith("3a"); // the one that was not acknowledged, and no second
@@ -210,14 +211,16 @@ class MqttSessionTest {
         assertThat(client.packet()).startsWith("2018");
         client.close();
         assertThat(watcher.packet()).contains(text("will/now"));
-        await().until(() -> node.broker.virtualHost("/").sessions().all().stream().allMatch(s -> s.will() == null));
+        await().until(() ->
+                node.broker.virtualHost("/").sessions().all().stream().allMatch(s -> s.will() == null));
         watcher.ping();
     }
 
     @Test
     void offlineMessagesAndOptionsOfASubscriptionOutliveTheBroker() throws Exception {
         RawClient sleeper = keep(connect5(node.port(), "sleeper", false, FOREVER));
-        assertThat(sleeper.subscribe(true, "q", 1 | NO_LOCAL | RETAIN_AS_PUBLISHED | 0x20)).isEqualTo(1);
+        assertThat(sleeper.subscribe(true, "q", 1 | NO_LOCAL | RETAIN_AS_PUBLISHED | 0x20))
+                .isEqualTo(1);
         sleeper.close();
         RawClient writer = keep(connect3(node.port(), "w", true));
         for (int i = 1; i <= 20; i++) {
@@ -244,14 +247,17 @@ class MqttSessionTest {
         Mqtt5BlockingClient answerer = hive("answerer");
         List<Mqtt5Publish> answers = new CopyOnWriteArrayList<>();
         asker.toAsync().publishes(MqttGlobalPublishFilter.ALL, answers::add);
-        answerer.toAsync().publishes(MqttGlobalPublishFilter.ALL, request -> answerer.toAsync()
-                .publishWith()
-                .topic(request.getResponseTopic().orElseThrow())
-                .qos(MqttQos.AT_LEAST_ONCE)
-                .correlationData(request.getCorrelationData().orElseThrow())
-                .userProperties(request.getUserProperties())
-                .payload("42".getBytes(UTF_8))
-                .send());
+        answerer.toAsync()
+                .publishes(
+                        MqttGlobalPublishFilter.ALL,
+                        request -> answerer.toAsync()
+                                .publishWith()
+                                .topic(request.getResponseTopic().orElseThrow())
+                                .qos(MqttQos.AT_LEAST_ONCE)
+                                .correlationData(request.getCorrelationData().orElseThrow())
+                                .userProperties(request.getUserProperties())
+                                .payload("42".getBytes(UTF_8))
+                                .send());
         asker.connect();
         answerer.connectWith().cleanStart(false).sessionExpiryInterval(60).send();
         asker.subscribeWith()
@@ -284,15 +290,14 @@ class MqttSessionTest {
     }
 
     private static String connect(String id, boolean cleanStart) {
-        return packet(
-                0x10, "00044d515454" + "05" + (cleanStart ? "02" : "00") + "0000" + "05" + FOREVER + string(id));
+        return packet(0x10, "00044d515454" + "05" + (cleanStart ? "02" : "00") + "0000" + "05" + FOREVER + string(id));
     }
 
     private static String willConnect(String id, int delaySeconds) {
         return packet(
                 0x10,
-                "00044d515454" + "05" + "0c" + "0000" + "05" + FOREVER + string(id) + "05" + "18"
-                        + "0000" + hex2(delaySeconds) + string("will/" + id) + string("bye"));
+                "00044d515454" + "05" + "0c" + "0000" + "05" + FOREVER + string(id) + "05" + "18" + "0000"
+                        + hex2(delaySeconds) + string("will/" + id) + string("bye"));
     }
 
     private Mqtt5BlockingClient hive(String id) {

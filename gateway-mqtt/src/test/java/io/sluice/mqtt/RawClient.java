@@ -48,7 +48,10 @@ final class RawClient implements AutoCloseable {
     void publish5(String topic, int qos, int packetId, String properties, String payload) throws IOException {
         send(packet(
                 0x30 | qos << 1,
-                string(topic) + (qos > 0 ? hex2(packetId) : "") + hex(properties.length() / 2) + properties
+                string(topic)
+                        + (qos > 0 ? hex2(packetId) : "")
+                        + hex(properties.length() / 2)
+                        + properties
                         + text(payload)));
     }
 

@@ -123,7 +123,8 @@ class DirectDispatchTest {
 
     @Test
     void eachLoopGetsOneTaskWithItsMessagesInOrderThenFlushes() {
-        Route both = route(group(red, new Reader("r1", red), new Reader("r2", red)), group(blue, new Reader("b", blue)));
+        Route both =
+                route(group(red, new Reader("r1", red), new Reader("r2", red)), group(blue, new Reader("b", blue)));
         List<Message> messages = add(both, "1", "2");
         assertThat(dispatch.isEmpty()).isFalse();
         dispatch.flush();

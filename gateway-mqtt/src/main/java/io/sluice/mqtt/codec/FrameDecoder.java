@@ -63,6 +63,7 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
     private boolean paused;
     private boolean discarding;
     private boolean decoding;
+    private boolean decoded;
     private int connectLevel;
     private @Nullable ByteBuf input;
 
@@ -88,6 +89,11 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
     /** Protocol level of the CONNECT, known as soon as its first bytes are; 0 if there is none or it is not MQTT. */
     public int connectLevel() {
         return connectLevel;
+    }
+
+    /** The codec made a message of the packet it was given. */
+    public void decoded() {
+        decoded = true;
     }
 
     /** Stops decoding after the current packet; what was read stays here. The caller also stops reading the channel. */
@@ -226,9 +232,14 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
         MqttDecoder codec = new MqttDecoder(Integer.MAX_VALUE, maxClientId);
         ctx.pipeline().addAfter(ctx.name(), CODEC, codec);
         ChannelHandlerContext added = ctx.pipeline().context(codec);
+        decoded = false;
         ctx.fireChannelRead(packet);
         if (!added.isRemoved()) {
             ctx.pipeline().remove(codec);
+        }
+        if (!decoded && !discarding) {
+            // A length within it points behind its end, and the codec waits for bytes that are not its.
+            throw new ProtocolViolation(ReasonCode.MALFORMED_PACKET, "malformed packet: it ends early");
         }
     }
 

@@ -172,8 +172,11 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
     @Override
     public void channelRead(ChannelHandlerContext context, Object msg) {
         try {
-            if (!(state instanceof Closed) && msg instanceof MqttMessage packet) {
-                packet(packet);
+            if (msg instanceof MqttMessage packet) {
+                decoder.decoded();
+                if (!(state instanceof Closed)) {
+                    packet(packet);
+                }
             }
         } catch (ProtocolViolation e) {
             fail(e.reason(), String.valueOf(e.getMessage()));
