@@ -1,7 +1,5 @@
 package io.sluice.server.it;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import com.rabbitmq.client.Channel;
 import com.rabbitmq.client.Connection;
 import com.rabbitmq.client.ConnectionFactory;
@@ -14,18 +12,29 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
-/** One publisher with confirms and one acknowledging consumer on a durable queue, until the connection dies. */
+/**
+ * One publisher with confirms and one consumer on a durable queue, until the connection dies. Of 20 first deliveries the
+ * consumer gives one back, acks one late and the others at once.
+ */
 final class AmqpLoad implements Load {
+    /** Deliveries without ack that the consumer may hold. */
+    static final int PREFETCH = 50;
+
     private static final String QUEUE = "crash-amqp";
     private static final int WINDOW = 64;
 
     private final Ledger ledger;
+    private final Ledger.Reader reader;
     private final Connection connection;
     private final Thread publisher;
     private volatile boolean publishing;
+    // consumer thread only
+    private int firsts;
+    private long late;
 
-    AmqpLoad(BrokerProcess broker, Ledger ledger, boolean publish) throws Exception {
+    AmqpLoad(BrokerProcess broker, Ledger ledger, Ledger.Reader reader, boolean publish) throws Exception {
         this.ledger = ledger;
+        this.reader = reader;
         this.publishing = publish;
         ConnectionFactory factory = new ConnectionFactory();
         factory.setHost("127.0.0.1");
@@ -34,14 +43,12 @@ final class AmqpLoad implements Load {
         connection = factory.newConnection();
         Channel consuming = connection.createChannel();
         consuming.queueDeclare(QUEUE, true, false, false, Map.of());
-        consuming.basicQos(50);
+        consuming.basicQos(PREFETCH);
         consuming.basicConsume(
                 QUEUE,
                 false,
-                (tag, delivery) -> {
-                    ledger.deliver(Integer.parseInt(new String(delivery.getBody(), UTF_8)));
-                    consuming.basicAck(delivery.getEnvelope().getDeliveryTag(), false);
-                },
+                (tag, delivery) ->
+                        took(consuming, delivery.getEnvelope().getDeliveryTag(), reader.deliver(delivery.getBody())),
                 tag -> {});
         Channel channel = connection.createChannel();
         channel.confirmSelect();
@@ -59,7 +66,27 @@ final class AmqpLoad implements Load {
     @Override
     public void close() throws Exception {
         stopPublishing();
-        connection.abort();
+        connection.abort(1_000);
+    }
+
+    private void took(Channel channel, long tag, boolean first) throws IOException {
+        try {
+            if (first && ++firsts % 20 == 5) {
+                channel.basicNack(tag, false, true);
+                return;
+            }
+            if (first && firsts % 20 == 10 && late == 0) {
+                late = tag;
+                return;
+            }
+            if (late != 0 && tag - late > PREFETCH / 2) {
+                channel.basicAck(late, false);
+                late = 0;
+            }
+            channel.basicAck(tag, false);
+        } catch (ShutdownSignalException e) {
+            // the broker was killed: the delivery comes again
+        }
     }
 
     private void publish(Channel channel) {
@@ -74,9 +101,7 @@ final class AmqpLoad implements Load {
                     settled.clear();
                     window.release(count);
                 },
-                (tag, multiple) -> {
-                    throw new AssertionError("nack of " + tag);
-                });
+                (tag, multiple) -> ledger.mark("nack of " + tag));
         try {
             while (publishing) {
                 if (!window.tryAcquire(100, TimeUnit.MILLISECONDS)) {
@@ -87,17 +112,13 @@ final class AmqpLoad implements Load {
                 }
                 int id = ledger.send();
                 pending.put(channel.getNextPublishSeqNo(), id);
-                channel.basicPublish(
-                        "",
-                        QUEUE,
-                        MessageProperties.PERSISTENT_BASIC,
-                        Integer.toString(id).getBytes(UTF_8));
+                channel.basicPublish("", QUEUE, MessageProperties.PERSISTENT_BASIC, ledger.payload(id));
             }
-            channel.waitForConfirms(10_000);
+            channel.waitForConfirms(30_000);
         } catch (IOException | ShutdownSignalException e) {
             // the broker was killed: what is unconfirmed may or may not arrive
         } catch (InterruptedException | java.util.concurrent.TimeoutException e) {
-            throw new AssertionError(e);
+            ledger.mark("publisher ended: " + e);
         }
     }
 }

@@ -12,18 +12,27 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
-/** A broker in a process of its own, on free ports that stay the same over its restarts. */
+/** A broker in a process of its own, on free ports that stay the same over its restarts. Its lines go to {@code broker.log}. */
 final class BrokerProcess implements AutoCloseable {
-    private static final Duration START_LIMIT = Duration.ofSeconds(60);
+    private static final Duration START_LIMIT = Duration.ofSeconds(120);
 
     private final Path data;
+    private final Path log;
     private final int[] ports = new int[4];
     private final HttpClient http = HttpClient.newHttpClient();
-    private Process process;
+    private final Thread reaper = new Thread(this::endWithTheTests);
+    private volatile Process process;
 
-    BrokerProcess(Path data) throws IOException {
+    /** Starts it with everything in one directory. */
+    BrokerProcess(Path directory) throws IOException {
+        this(directory.resolve("data"), directory.resolve("broker.log"));
+    }
+
+    BrokerProcess(Path data, Path log) throws IOException {
         this.data = data;
+        this.log = log;
         List<ServerSocket> held = new ArrayList<>();
         for (int i = 0; i < ports.length; i++) {
             ServerSocket socket = new ServerSocket(0);
@@ -33,7 +42,12 @@ final class BrokerProcess implements AutoCloseable {
         for (ServerSocket socket : held) {
             socket.close();
         }
-        process = launch();
+        Runtime.getRuntime().addShutdownHook(reaper);
+        start();
+    }
+
+    Path data() {
+        return data;
     }
 
     int amqpPort() {
@@ -62,28 +76,62 @@ final class BrokerProcess implements AutoCloseable {
         }
     }
 
-    /** Ends the process with SIGKILL and starts it again on the same data. */
-    void killAndRestart() throws IOException, InterruptedException {
+    /** Starts it and waits until it is ready. */
+    void start() throws IOException {
+        launch();
+        await("broker ready, see " + log)
+                .atMost(START_LIMIT)
+                .pollInterval(Duration.ofMillis(20))
+                .until(this::isReady);
+    }
+
+    /** Starts it and kills it after a while, ready or not. */
+    void startAndKill(long millis) throws IOException, InterruptedException {
+        launch();
+        if (process.waitFor(millis, TimeUnit.MILLISECONDS)) {
+            throw new AssertionError("broker ended with " + process.exitValue() + ", see " + log);
+        }
+        kill();
+    }
+
+    /** Ends the process with SIGKILL. */
+    void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();
-        process = launch();
+    }
+
+    /** Ends the process with SIGTERM and waits for its clean stop. */
+    void stop() throws InterruptedException {
+        process.destroy();
+        if (!process.waitFor(60, TimeUnit.SECONDS)) {
+            kill();
+            throw new AssertionError("no clean stop within 60 s, see " + log);
+        }
     }
 
     @Override
     public void close() throws InterruptedException {
-        process.destroy();
-        process.waitFor();
+        if (process.isAlive()) {
+            stop();
+        }
+        Runtime.getRuntime().removeShutdownHook(reaper);
     }
 
-    private Process launch() throws IOException {
-        Process started = new ProcessBuilder(
+    private void endWithTheTests() {
+        process.destroyForcibly();
+    }
+
+    private void launch() throws IOException {
+        process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-Xmx256m",
+                        "-XX:TieredStopAtLevel=1",
+                        "-XX:+UseSerialGC",
                         "-cp",
                         System.getProperty("java.class.path"),
                         "io.sluice.server.cli.Main",
                         "start",
                         "--data",
-                        data.resolve("data").toString(),
+                        data.toString(),
                         "--set",
                         "amqp.port=" + ports[0],
                         "--set",
@@ -93,21 +141,18 @@ final class BrokerProcess implements AutoCloseable {
                         "--set",
                         "management.port=" + ports[3])
                 .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(
-                        data.resolve("broker.log").toFile()))
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                 .start();
-        await("broker ready").atMost(START_LIMIT).until(() -> ready(started));
-        return started;
     }
 
-    private boolean ready(Process started) throws InterruptedException {
-        if (!started.isAlive()) {
-            throw new AssertionError(
-                    "broker ended with " + started.exitValue() + ", see " + data.resolve("broker.log"));
+    private boolean isReady() throws InterruptedException {
+        if (!process.isAlive()) {
+            throw new AssertionError("broker ended with " + process.exitValue() + ", see " + log);
         }
         try {
             return http.send(
                                     HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + ports[3] + "/readyz"))
+                                            .timeout(Duration.ofSeconds(5))
                                             .build(),
                                     HttpResponse.BodyHandlers.discarding())
                             .statusCode()

@@ -1,42 +1,66 @@
 package io.sluice.server.it;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Properties;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** One idempotent acks=all producer; what it wrote is read back from the start of the partition at the end. */
+/** One idempotent acks=all producer and one member of a consumer group that commits what it read, over the broker's deaths. */
 final class KafkaLoad implements Load {
     private static final String TOPIC = "crash-native";
+    private static final int WINDOW = 256;
 
     private final Ledger ledger;
     private final KafkaProducer<byte[], byte[]> producer;
+    private final KafkaConsumer<byte[], byte[]> member;
     private final Thread publisher;
-    private volatile boolean publishing = true;
+    private final Thread consumer;
+    private final Semaphore window = new Semaphore(WINDOW);
+    private volatile boolean publishing;
+    private volatile boolean consuming = true;
 
-    KafkaLoad(BrokerProcess broker, Ledger ledger) {
+    KafkaLoad(BrokerProcess broker, Ledger ledger, Ledger.Reader group, boolean publish) {
         this.ledger = ledger;
-        Properties settings = new Properties();
-        settings.putAll(Map.of(
-                "bootstrap.servers", "127.0.0.1:" + broker.nativePort(),
-                "acks", "all",
-                "linger.ms", "1",
-                "delivery.timeout.ms", "3000",
-                "request.timeout.ms", "2000",
-                "max.block.ms", "5000"));
-        producer = new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
+        this.publishing = publish;
+        String server = "127.0.0.1:" + broker.nativePort();
+        producer = new KafkaProducer<>(
+                Map.of(
+                        "bootstrap.servers", server,
+                        "acks", "all",
+                        "linger.ms", "1",
+                        "delivery.timeout.ms", "30000",
+                        "request.timeout.ms", "20000",
+                        "max.block.ms", "30000",
+                        "reconnect.backoff.max.ms", "200"),
+                new ByteArraySerializer(),
+                new ByteArraySerializer());
+        member = new KafkaConsumer<>(
+                Map.of(
+                        "bootstrap.servers", server,
+                        "group.id", "crash-group",
+                        "auto.offset.reset", "earliest",
+                        "enable.auto.commit", "false",
+                        "session.timeout.ms", "6000",
+                        "default.api.timeout.ms", "2000",
+                        "reconnect.backoff.max.ms", "200"),
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer());
         publisher = new Thread(this::publish, "native-publisher");
         publisher.setDaemon(true);
         publisher.start();
+        consumer = new Thread(() -> consume(group), "native-consumer");
+        consumer.setDaemon(true);
+        consumer.start();
     }
 
     @Override
@@ -45,50 +69,67 @@ final class KafkaLoad implements Load {
         publisher.join();
     }
 
+    /** Ends both; a broker must be there, so that the group learns that its member left. */
     @Override
     public void close() throws Exception {
         stopPublishing();
+        consuming = false;
+        consumer.join();
         producer.close(Duration.ZERO);
     }
 
-    /** Reads the whole partition into the ledger. */
-    static void readAll(BrokerProcess broker, Ledger ledger) {
-        Properties settings = new Properties();
-        settings.putAll(
-                Map.of("bootstrap.servers", "127.0.0.1:" + broker.nativePort(), "auto.offset.reset", "earliest"));
+    /** Reads the whole partition. */
+    static void readAll(BrokerProcess broker, Ledger.Reader reader) {
+        Map<String, Object> settings = new HashMap<>();
+        settings.put("bootstrap.servers", "127.0.0.1:" + broker.nativePort());
         TopicPartition partition = new TopicPartition(TOPIC, 0);
-        try (KafkaConsumer<byte[], byte[]> consumer =
+        try (KafkaConsumer<byte[], byte[]> all =
                 new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            consumer.assign(List.of(partition));
-            consumer.seekToBeginning(List.of(partition));
-            long end = consumer.endOffsets(List.of(partition)).get(partition);
-            while (consumer.position(partition) < end) {
-                for (ConsumerRecord<byte[], byte[]> read : consumer.poll(Duration.ofSeconds(1))) {
-                    ledger.deliver(Integer.parseInt(new String(read.value(), UTF_8)));
+            all.assign(List.of(partition));
+            all.seekToBeginning(List.of(partition));
+            long end = all.endOffsets(List.of(partition)).get(partition);
+            while (all.position(partition) < end) {
+                for (ConsumerRecord<byte[], byte[]> read : all.poll(Duration.ofSeconds(1))) {
+                    reader.deliver(read.value());
                 }
             }
         }
     }
 
     private void publish() {
-        while (publishing) {
-            int id = ledger.send();
-            try {
-                producer.send(
-                        new ProducerRecord<>(
-                                TOPIC, 0, null, Integer.toString(id).getBytes(UTF_8)),
-                        (sent, error) -> {
-                            if (error == null) {
-                                ledger.confirm(id);
-                            }
-                        });
-            } catch (org.apache.kafka.common.KafkaException e) {
-                return; // the broker was killed
+        try {
+            while (publishing) {
+                if (!window.tryAcquire(100, TimeUnit.MILLISECONDS)) {
+                    continue;
+                }
+                int id = ledger.send();
+                producer.send(new ProducerRecord<>(TOPIC, 0, null, ledger.payload(id)), (sent, error) -> {
+                    if (error == null) {
+                        ledger.confirm(id);
+                    }
+                    window.release();
+                });
             }
-            if (id % 64 == 63) {
-                producer.flush();
+            producer.flush();
+        } catch (KafkaException | InterruptedException e) {
+            ledger.mark("producer ended: " + e);
+        }
+    }
+
+    private void consume(Ledger.Reader group) {
+        member.subscribe(List.of(TOPIC));
+        try (member) {
+            while (consuming) {
+                try {
+                    for (ConsumerRecord<byte[], byte[]> read : member.poll(Duration.ofMillis(100))) {
+                        group.deliver(read.value());
+                    }
+                    member.commitSync();
+                } catch (KafkaException e) {
+                    // the broker is away, or the group begins anew: what was not committed comes again
+                    ledger.mark("group member: " + e);
+                }
             }
         }
-        producer.flush();
     }
 }

@@ -4,4 +4,7 @@ package io.sluice.server.it;
 interface Load extends AutoCloseable {
     /** Publishes no more and waits for outstanding confirms; readers go on. */
     void stopPublishing() throws Exception;
+
+    @Override
+    void close() throws Exception;
 }

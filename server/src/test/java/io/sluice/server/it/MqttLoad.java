@@ -1,7 +1,5 @@
 package io.sluice.server.it;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import com.hivemq.client.mqtt.MqttGlobalPublishFilter;
 import com.hivemq.client.mqtt.datatypes.MqttQos;
 import com.hivemq.client.mqtt.mqtt3.Mqtt3AsyncClient;
@@ -22,13 +20,11 @@ final class MqttLoad implements Load {
     private final Semaphore window = new Semaphore(WINDOW);
     private volatile boolean publishing;
 
-    MqttLoad(BrokerProcess broker, Ledger ledger, boolean publish) {
+    MqttLoad(BrokerProcess broker, Ledger ledger, Ledger.Reader reader, boolean publish) {
         this.ledger = ledger;
         this.publishing = publish;
         subscriber = client(broker, "crash-subscriber");
-        subscriber.publishes(
-                MqttGlobalPublishFilter.ALL,
-                message -> ledger.deliver(Integer.parseInt(new String(message.getPayloadAsBytes(), UTF_8))));
+        subscriber.publishes(MqttGlobalPublishFilter.ALL, message -> reader.deliver(message.getPayloadAsBytes()));
         subscriber.connectWith().cleanSession(false).send().join();
         subscriber
                 .subscribeWith()
@@ -82,7 +78,7 @@ final class MqttLoad implements Load {
                 sender.publishWith()
                         .topic(TOPIC)
                         .qos(MqttQos.AT_LEAST_ONCE)
-                        .payload(Integer.toString(id).getBytes(UTF_8))
+                        .payload(ledger.payload(id))
                         .send()
                         .whenComplete((sent, error) -> {
                             if (error == null) {
@@ -91,11 +87,11 @@ final class MqttLoad implements Load {
                             window.release();
                         });
             }
-            if (sender.getState().isConnected()) {
-                window.tryAcquire(WINDOW, 10, TimeUnit.SECONDS);
+            if (sender.getState().isConnected() && !window.tryAcquire(WINDOW, 30, TimeUnit.SECONDS)) {
+                ledger.mark("publisher ended with " + window.availablePermits() + " of " + WINDOW + " confirmed");
             }
         } catch (InterruptedException e) {
-            throw new AssertionError(e);
+            ledger.mark("publisher ended: " + e);
         }
     }
 }
