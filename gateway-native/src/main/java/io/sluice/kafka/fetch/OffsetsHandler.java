@@ -30,6 +30,7 @@ public final class OffsetsHandler {
     private static final long MAX_TIMESTAMP = -3;
     private static final long EARLIEST_LOCAL = -4;
     private static final byte READ_COMMITTED = 1;
+    private static final short LEADER_EPOCHS = 4;
 
     private final Topics topics;
 
@@ -66,11 +67,19 @@ public final class OffsetsHandler {
             }
         }
         if (open.isEmpty()) {
-            request.respond(new ListOffsetsResponse(response));
+            respond(request, response);
         } else {
             CompletableFuture.allOf(open.toArray(CompletableFuture[]::new))
-                    .whenComplete((ignored, error) -> request.respond(new ListOffsetsResponse(response)));
+                    .whenComplete((ignored, error) -> respond(request, response));
         }
+    }
+
+    /** Leader epochs are part of the answer since version 4; the codec refuses them in older ones. */
+    private static void respond(Request request, ListOffsetsResponseData response) {
+        if (request.version() < LEADER_EPOCHS) {
+            response.topics().forEach(topic -> topic.partitions().forEach(partition -> partition.setLeaderEpoch(-1)));
+        }
+        request.respond(new ListOffsetsResponse(response));
     }
 
     /** Fills in the answer at once, or later: then the stage completes normally when it has. */
