@@ -13,6 +13,7 @@ import io.sluice.kafka.fetch.FetchHandler;
 import io.sluice.kafka.fetch.OffsetsHandler;
 import io.sluice.kafka.group.GroupHandler;
 import io.sluice.kafka.group.GroupService;
+import io.sluice.kafka.group.GroupTopics;
 import io.sluice.kafka.group.KafkaGroupService;
 import io.sluice.kafka.produce.ProduceHandler;
 import io.sluice.kafka.produce.ProducerIds;
@@ -25,9 +26,11 @@ public final class NativeGateway implements AutoCloseable {
     private final Apis apis = new Apis();
     private final NativePipeline pipeline;
     private final GroupService groups;
+    private final ProducerIds producerIds;
 
     public NativeGateway(Broker broker, Authenticator authenticator, NativeSettings settings) {
         Topics topics = new Topics(broker);
+        this.producerIds = new ProducerIds(broker.engine(), broker.shard(), broker.clock());
         ClusterHandler cluster = new ClusterHandler(
                 broker, topics, apis, settings.advertised(), settings.autoCreateTopics(), settings.defaultPartitions());
         TopicsHandler admin = new TopicsHandler(topics, settings.defaultPartitions());
@@ -45,7 +48,7 @@ public final class NativeGateway implements AutoCloseable {
         apis.add(
                 ApiKeys.PRODUCE,
                 new ProduceHandler(broker.shard(), topics, settings.durabilityAll(), settings.durabilityFew()));
-        apis.add(ApiKeys.INIT_PRODUCER_ID, new ProducerIds(broker.clock()));
+        apis.add(ApiKeys.INIT_PRODUCER_ID, producerIds);
         apis.add(
                 ApiKeys.FETCH,
                 new FetchHandler(
@@ -58,9 +61,20 @@ public final class NativeGateway implements AutoCloseable {
         apis.add(ApiKeys.DESCRIBE_CONFIGS, configs::describeConfigs);
         apis.add(ApiKeys.INCREMENTAL_ALTER_CONFIGS, configs::incrementalAlterConfigs);
         this.groups = new KafkaGroupService(
-                broker.engine(), settings.rebalanceDelayMillis(), settings.offsetsRetentionMillis());
+                broker.engine(),
+                () -> GroupTopics.present(broker),
+                settings.rebalanceDelayMillis(),
+                settings.offsetsRetentionMillis());
+        broker.onStreamsChanged(groups::topicsChanged);
         new GroupHandler(groups, topics, broker.engine().nodeId(), cluster::host, cluster::port).register(apis);
-        this.pipeline = new NativePipeline(apis, authenticator, settings.maxRequestBytes(), settings.maxInFlight());
+        this.pipeline = new NativePipeline(
+                apis,
+                authenticator,
+                new NativePipeline.Limits(
+                        settings.maxRequestBytes(),
+                        settings.requestMemoryBytes(),
+                        settings.maxInFlight(),
+                        settings.idleMillis()));
     }
 
     public String name() {
@@ -72,8 +86,9 @@ public final class NativeGateway implements AutoCloseable {
         return pipeline;
     }
 
-    /** Loads consumer groups; called before listeners open. Blocks until the offsets stream is there. */
+    /** Loads producer ids and consumer groups; called before listeners open. Blocks until their streams are there. */
     public void start() {
+        producerIds.start();
         groups.start();
     }
 

@@ -8,6 +8,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param advertised {@code host:port} that clients are told to connect to, null = the local address they reached
  * @param maxRequestBytes largest accepted request, bytes
+ * @param requestMemoryBytes budget for requests that are still arriving, over all connections, bytes
+ * @param idleMillis time without a request after which a connection is closed, ms
  * @param maxInFlight unanswered requests per connection before it is no longer read
  * @param autoCreateTopics create unknown topics that producers and consumers ask metadata of
  * @param defaultPartitions partitions of a topic created without a number
@@ -21,6 +23,8 @@ import org.jspecify.annotations.Nullable;
 public record NativeSettings(
         @Nullable String advertised,
         int maxRequestBytes,
+        long requestMemoryBytes,
+        long idleMillis,
         int maxInFlight,
         boolean autoCreateTopics,
         int defaultPartitions,
@@ -30,10 +34,12 @@ public record NativeSettings(
         int maxFetchSessions,
         int rebalanceDelayMillis,
         long offsetsRetentionMillis) {
-    /** Kafka's defaults, one partition, a rebalance delay of 0.5 s, and group commit for acks=all. */
+    /** Kafka's defaults, an eighth of the heap for arriving requests, one partition, a rebalance delay of 0.5 s, and group commit for acks=all. */
     public static final NativeSettings DEFAULT = new NativeSettings(
             null,
             100 << 20,
+            Runtime.getRuntime().maxMemory() / 8,
+            600_000,
             64,
             true,
             1,
@@ -49,7 +55,12 @@ public record NativeSettings(
         if (maxRequestBytes < 8 << 10) {
             throw new IllegalArgumentException("maxRequestBytes must be at least 8 KiB: " + maxRequestBytes);
         }
-        if (maxInFlight < 1 || defaultPartitions < 1 || maxFetchBytes < 1 || maxFetchSessions < 0) {
+        if (requestMemoryBytes < 1
+                || idleMillis < 1
+                || maxInFlight < 1
+                || defaultPartitions < 1
+                || maxFetchBytes < 1
+                || maxFetchSessions < 0) {
             throw new IllegalArgumentException("bounds must be positive");
         }
     }
@@ -59,6 +70,8 @@ public record NativeSettings(
         return new NativeSettings(
                 address,
                 maxRequestBytes,
+                requestMemoryBytes,
+                idleMillis,
                 maxInFlight,
                 autoCreateTopics,
                 defaultPartitions,
@@ -75,6 +88,8 @@ public record NativeSettings(
         return new NativeSettings(
                 advertised,
                 maxRequestBytes,
+                requestMemoryBytes,
+                idleMillis,
                 maxInFlight,
                 autoCreateTopics,
                 defaultPartitions,

@@ -25,6 +25,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.apache.kafka.common.record.internal.MemoryRecords;
 import org.apache.kafka.common.record.internal.Record;
@@ -38,6 +39,9 @@ final class FilePartition implements LogPartition {
     private final FileChannel file;
     private final List<Batch> batches = new ArrayList<>();
     private final List<AdvanceListener> listeners = new CopyOnWriteArrayList<>();
+    /** Slices handed out and not yet released. */
+    static final AtomicInteger OPEN_SLICES = new AtomicInteger();
+
     private long size;
     private volatile long end;
     private volatile long highWatermark;
@@ -123,6 +127,7 @@ final class FilePartition implements LogPartition {
             this.next = next;
             this.position = position;
             this.bytes = bytes;
+            OPEN_SLICES.incrementAndGet();
         }
 
         @Override
@@ -166,7 +171,9 @@ final class FilePartition implements LogPartition {
         }
 
         @Override
-        protected void deallocate() {}
+        protected void deallocate() {
+            OPEN_SLICES.decrementAndGet();
+        }
 
         @Override
         public ReferenceCounted touch(Object hint) {

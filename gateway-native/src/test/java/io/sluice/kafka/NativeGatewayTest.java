@@ -3,16 +3,10 @@ package io.sluice.kafka;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.io.DataInputStream;
-import java.net.Socket;
-import java.nio.ByteBuffer;
-import java.nio.file.Path;
+import io.sluice.log.LogException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
@@ -22,96 +16,20 @@ import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TopicExistsException;
-import org.apache.kafka.common.serialization.StringDeserializer;
-import org.apache.kafka.common.serialization.StringSerializer;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The native door with Kafka's own clients over loopback. */
-class NativeGatewayTest {
-    @TempDir
-    Path directory;
-
-    private TestNode node;
-
-    @BeforeEach
-    void start() {
-        node = new TestNode(directory, NativeSettings.DEFAULT);
-    }
-
-    @AfterEach
-    void stop() {
-        node.close();
-    }
-
-    private KafkaProducer<String, String> producer(Map<String, Object> more) {
-        Map<String, Object> config = new HashMap<>(Map.of(
-                "bootstrap.servers", node.bootstrap(),
-                "key.serializer", StringSerializer.class,
-                "value.serializer", StringSerializer.class,
-                "max.block.ms", 10_000,
-                "delivery.timeout.ms", 15_000,
-                "request.timeout.ms", 10_000,
-                "linger.ms", 5));
-        config.putAll(more);
-        return new KafkaProducer<>(config);
-    }
-
-    private KafkaConsumer<String, String> consumer(Map<String, Object> more) {
-        Map<String, Object> config = new HashMap<>(Map.of(
-                "bootstrap.servers",
-                node.bootstrap(),
-                "key.deserializer",
-                StringDeserializer.class,
-                "value.deserializer",
-                StringDeserializer.class,
-                "auto.offset.reset",
-                "earliest",
-                "enable.auto.commit",
-                false));
-        config.putAll(more);
-        return new KafkaConsumer<>(config);
-    }
-
-    private Admin admin() {
-        Properties config = new Properties();
-        config.put("bootstrap.servers", node.bootstrap());
-        config.put("request.timeout.ms", "10000");
-        return Admin.create(config);
-    }
-
-    private static List<ConsumerRecord<String, String>> poll(KafkaConsumer<String, String> consumer, int count) {
-        List<ConsumerRecord<String, String>> records = new ArrayList<>();
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
-        while (records.size() < count && System.nanoTime() < end) {
-            consumer.poll(Duration.ofMillis(200)).forEach(records::add);
-        }
-        return records;
-    }
-
-    private void send(String topic, int from, int to) throws Exception {
-        try (var producer = producer(Map.of())) {
-            for (int i = from; i < to; i++) {
-                producer.send(new ProducerRecord<>(topic, "k" + i, "v" + i));
-            }
-            producer.flush();
-        }
-    }
-
+class NativeGatewayTest extends ClientTest {
     @ParameterizedTest
     @ValueSource(strings = {"none", "gzip", "snappy", "lz4", "zstd"})
     void recordsOfEveryCodecComeBack(String codec) throws Exception {
@@ -182,6 +100,90 @@ class NativeGatewayTest {
             send("poll", 0, 1);
             assertThat(poll(consumer, 1)).hasSize(1);
             assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(10));
+        }
+    }
+
+    @Test
+    void closingConsumerDoesNotSitOutItsFetch() throws Exception {
+        send("quiet", 0, 1);
+        var consumer = consumer(Map.of("fetch.max.wait.ms", 30_000, "fetch.min.bytes", 1_000_000));
+        consumer.assign(List.of(new TopicPartition("quiet", 0)));
+        consumer.poll(Duration.ofMillis(500));
+        long start = System.nanoTime();
+        consumer.close();
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
+    }
+
+    @Test
+    void groupsAndOffsetsOfTwoHostsAreApart() throws Exception {
+        TopicPartition partition = new TopicPartition("t", 0);
+        for (String vhost : List.of("/", "other")) {
+            node.vhost = vhost;
+            send("t", 0, 5);
+            try (var consumer = consumer(Map.of("group.id", "same"))) {
+                consumer.subscribe(List.of("t"));
+                poll(consumer, 5);
+                consumer.commitSync(Map.of(partition, new OffsetAndMetadata(vhost.equals("/") ? 2 : 4)));
+            }
+        }
+        try (var admin = admin()) {
+            assertThat(admin.listConsumerGroupOffsets("same")
+                            .partitionsToOffsetAndMetadata()
+                            .get())
+                    .isEqualTo(Map.of(partition, new OffsetAndMetadata(4, java.util.Optional.empty(), "")));
+            assertThat(admin.listGroups().all().get())
+                    .singleElement()
+                    .satisfies(group -> assertThat(group.groupId()).isEqualTo("same"));
+            assertThat(admin.describeConsumerGroups(List.of("same")).all().get())
+                    .containsOnlyKeys("same");
+            admin.deleteConsumerGroups(List.of("same")).all().get();
+            assertThat(admin.listGroups().all().get()).isEmpty();
+        }
+        node.vhost = "/";
+        try (var admin = admin()) {
+            assertThat(admin.listConsumerGroupOffsets("same")
+                            .partitionsToOffsetAndMetadata()
+                            .get()
+                            .get(partition)
+                            .offset())
+                    .isEqualTo(2);
+            admin.deleteConsumerGroupOffsets("same", Set.of(partition)).all().get();
+            assertThat(admin.listConsumerGroupOffsets("same")
+                            .partitionsToOffsetAndMetadata()
+                            .get())
+                    .isEmpty();
+        }
+    }
+
+    @Test
+    void offsetsGoWithTheirTopic() throws Exception {
+        send("gone", 0, 5);
+        send("stays", 0, 5);
+        TopicPartition gone = new TopicPartition("gone", 0);
+        TopicPartition stays = new TopicPartition("stays", 0);
+        try (var admin = admin();
+                var consumer = consumer(Map.of("group.id", "g"))) {
+            consumer.assign(List.of(gone, stays));
+            consumer.commitSync(Map.of(gone, new OffsetAndMetadata(3), stays, new OffsetAndMetadata(4)));
+            admin.deleteTopics(List.of("gone")).all().get();
+            Awaitility.await()
+                    .untilAsserted(() -> assertThat(admin.listConsumerGroupOffsets("g")
+                                    .partitionsToOffsetAndMetadata()
+                                    .get())
+                            .containsOnlyKeys(stays));
+        }
+    }
+
+    @Test
+    void diskFullIsRetriableAndPasses() throws Exception {
+        send("full", 0, 1);
+        node.refusal = new LogException(LogException.Reason.DISK_FULL, "the disk is full");
+        try (var producer = producer(Map.of("retry.backoff.ms", 50))) {
+            var sent = producer.send(new ProducerRecord<>("full", "k", "later"));
+            Awaitility.await().until(() -> node.refused.get() > 2);
+            assertThat(sent.isDone()).isFalse();
+            node.refusal = null;
+            assertThat(sent.get(10, TimeUnit.SECONDS).offset()).isEqualTo(1);
         }
     }
 
@@ -321,49 +323,6 @@ class NativeGatewayTest {
         try (var producer = producer(Map.of("transactional.id", "tx"))) {
             assertThatThrownBy(producer::initTransactions)
                     .isInstanceOf(org.apache.kafka.common.errors.TransactionalIdAuthorizationException.class);
-        }
-    }
-
-    @Test
-    void malformedAndOversizedRequestsCloseTheConnection() throws Exception {
-        assertThat(answerTo(ByteBuffer.allocate(8).putInt(Integer.MAX_VALUE).putInt(0)))
-                .isEqualTo(-1);
-        assertThat(answerTo(ByteBuffer.allocate(8).putInt(-1).putInt(0))).isEqualTo(-1);
-        assertThat(answerTo(ByteBuffer.wrap("GET / HTTP/1.1\r\n\r\n".getBytes()).position(18)))
-                .isEqualTo(-1);
-        // Metadata version 12 whose topic array is longer than the request
-        ByteBuffer metadata =
-                ByteBuffer.allocate(20).putInt(16).putShort((short) 3).putShort((short) 12);
-        metadata.putInt(1).putShort((short) -1).put((byte) 0).put(new byte[] {(byte) 0xFF, (byte) 0xFF, 0x7F, 0, 0});
-        assertThat(answerTo(metadata)).isEqualTo(-1);
-    }
-
-    @Test
-    void unknownVersionOfApiVersionsIsAnsweredAtVersionZero() throws Exception {
-        ByteBuffer request = ByteBuffer.allocate(15)
-                .putInt(11)
-                .putShort((short) 18)
-                .putShort((short) 99)
-                .putInt(7)
-                .putShort((short) -1)
-                .put((byte) 0);
-        try (Socket socket = new Socket("127.0.0.1", node.address().getPort())) {
-            socket.setSoTimeout(10_000);
-            socket.getOutputStream().write(request.array());
-            DataInputStream in = new DataInputStream(socket.getInputStream());
-            in.readInt();
-            assertThat(in.readInt()).isEqualTo(7);
-            assertThat(in.readShort()).isEqualTo((short) 35);
-        }
-    }
-
-    private int answerTo(ByteBuffer bytes) throws Exception {
-        try (Socket socket = new Socket("127.0.0.1", node.address().getPort())) {
-            socket.setSoTimeout(10_000);
-            socket.getOutputStream().write(bytes.array(), 0, bytes.position());
-            return socket.getInputStream().read();
-        } catch (java.net.SocketException e) {
-            return -1;
         }
     }
 }

@@ -39,6 +39,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -48,8 +49,15 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class TestNode implements AutoCloseable {
     final Map<StreamId, StreamInfo> streams = new ConcurrentHashMap<>();
     final Map<String, StreamId> names = new ConcurrentHashMap<>();
-    final Map<String, Map<String, String>> configs = new ConcurrentHashMap<>();
     final Map<PartitionId, FilePartition> partitions = new ConcurrentHashMap<>();
+    /** The virtual host that clients who connect from now on are in. */
+    volatile String vhost = "/";
+    /** While true the shard takes batches and keeps them to itself, as with a disk that hangs. */
+    volatile boolean hanging;
+    /** What the shard answers instead of appending. */
+    volatile LogException refusal;
+    /** Appends answered with {@link #refusal}. */
+    final AtomicInteger refused = new AtomicInteger();
     /** The next so many appends are refused as a congested shard does. */
     final AtomicInteger refuse = new AtomicInteger();
 
@@ -58,7 +66,8 @@ final class TestNode implements AutoCloseable {
     private final ExecutorService shard = Executors.newSingleThreadExecutor();
     private final ExecutorService pool = Executors.newFixedThreadPool(2);
     private final EventLoopGroup loops = new MultiThreadIoEventLoopGroup(2, NioIoHandler.newFactory());
-    private volatile RoutingTable table = newTable();
+    private final List<Runnable> streamListeners = new CopyOnWriteArrayList<>();
+    private final List<Host> hosts = List.of(new Host("/", names), new Host("other", new ConcurrentHashMap<>()));
     private NativeGateway gateway;
     private Channel listener;
 
@@ -72,7 +81,7 @@ final class TestNode implements AutoCloseable {
         gateway = new NativeGateway(
                 broker(),
                 credentials -> CompletableFuture.completedFuture(
-                        Optional.of(new Caller(Principal.ANONYMOUS, "/", Authorizer.PERMIT_ALL, "kafka test"))),
+                        Optional.of(new Caller(Principal.ANONYMOUS, vhost, Authorizer.PERMIT_ALL, "kafka test"))),
                 settings);
         gateway.start();
         listener = new ServerBootstrap()
@@ -99,7 +108,6 @@ final class TestNode implements AutoCloseable {
 
     private Broker broker() {
         LogEngine engine = engine();
-        VirtualHost host = host(engine);
         Clock clock = new Clock() {
             @Override
             public long epochMillis() {
@@ -115,12 +123,16 @@ final class TestNode implements AutoCloseable {
         return new Broker() {
             @Override
             public VirtualHost virtualHost(String name) {
-                return name.equals("/") ? host : null;
+                return hosts.stream()
+                        .filter(host -> host.name.equals(name))
+                        .map(host -> host.api)
+                        .findAny()
+                        .orElse(null);
             }
 
             @Override
             public Collection<VirtualHost> virtualHosts() {
-                return List.of(host);
+                return hosts.stream().map(host -> host.api).toList();
             }
 
             @Override
@@ -142,6 +154,11 @@ final class TestNode implements AutoCloseable {
             public Clock clock() {
                 return clock;
             }
+
+            @Override
+            public void onStreamsChanged(Runnable listener) {
+                streamListeners.add(listener);
+            }
         };
     }
 
@@ -151,7 +168,7 @@ final class TestNode implements AutoCloseable {
             partitions.computeIfAbsent(
                     new PartitionId(info.id(), i),
                     id -> new FilePartition(
-                            directory.resolve(info.name() + "-" + id.index()), id, () -> streams.get(info.id())));
+                            directory.resolve(info.id().uuid() + "-" + id.index()), id, () -> streams.get(info.id())));
         }
         return info;
     }
@@ -176,57 +193,81 @@ final class TestNode implements AutoCloseable {
         });
     }
 
-    private RoutingTable newTable() {
-        return proxy(RoutingTable.class, (proxy, method, args) -> switch (method.getName()) {
-            case "stream" -> names.containsKey((String) args[0]) ? streams.get(names.get((String) args[0])) : null;
-            case "streamNames" -> List.copyOf(names.keySet());
-            case "queue" -> null;
-            default -> throw new UnsupportedOperationException(method.getName());
-        });
-    }
+    /** A virtual host with streams only. */
+    private final class Host {
+        final String name;
+        final Map<String, StreamId> names;
+        final Map<String, Map<String, String>> configs = new ConcurrentHashMap<>();
+        final VirtualHost api;
+        volatile RoutingTable table;
 
-    private VirtualHost host(LogEngine engine) {
-        return proxy(VirtualHost.class, (proxy, method, args) -> switch (method.getName()) {
-            case "table" -> table;
-            case "declareStream" ->
-                declare((String) args[1], (Integer) args[2], (StreamConfig) args[3], new HashMap<>((Map<?, ?>)
-                        args[4]));
-            case "deleteStream" -> {
-                StreamId id = names.remove((String) args[1]);
-                partitions.keySet().removeIf(partition -> partition.stream().equals(id));
-                table = newTable();
-                yield CompletableFuture.completedFuture(null);
-            }
-            case "addPartitions" -> {
-                StreamInfo old = streams.get(names.get((String) args[1]));
-                yield CompletableFuture.completedFuture(
-                        put(new StreamInfo(old.id(), old.name(), (Integer) args[2], old.config())));
-            }
-            case "alterStream" -> {
-                StreamInfo old = streams.get(names.get((String) args[1]));
-                configs.put(old.name(), copy((Map<?, ?>) args[3]));
-                yield CompletableFuture.completedFuture(
-                        put(new StreamInfo(old.id(), old.name(), old.partitions(), (StreamConfig) args[2])));
-            }
-            case "streamConfigs" -> configs.getOrDefault((String) args[0], Map.of());
-            case "streamName" -> {
-                StreamInfo info = streams.get((StreamId) args[0]);
-                yield info == null || !names.containsKey(info.name()) ? null : info.name();
-            }
-            default -> throw new UnsupportedOperationException(method.getName());
-        });
-    }
-
-    private CompletableFuture<StreamInfo> declare(String name, int count, StreamConfig config, Map<?, ?> explicit) {
-        if (names.containsKey(name)) {
-            return CompletableFuture.failedFuture(
-                    new RoutingException(RoutingException.Reason.PRECONDITION_FAILED, "it is there"));
+        Host(String name, Map<String, StreamId> names) {
+            this.name = name;
+            this.names = names;
+            table = newTable();
+            api = api();
         }
-        StreamInfo info = put(new StreamInfo(new StreamId(UUID.randomUUID()), name, count, config));
-        names.put(name, info.id());
-        configs.put(name, copy(explicit));
-        table = newTable();
-        return CompletableFuture.completedFuture(info);
+
+        private RoutingTable newTable() {
+            return proxy(RoutingTable.class, (proxy, method, args) -> switch (method.getName()) {
+                case "stream" -> names.containsKey((String) args[0]) ? streams.get(names.get((String) args[0])) : null;
+                case "streamNames" -> List.copyOf(names.keySet());
+                case "queue" -> null;
+                default -> throw new UnsupportedOperationException(method.getName());
+            });
+        }
+
+        private VirtualHost api() {
+            return proxy(VirtualHost.class, (proxy, method, args) -> switch (method.getName()) {
+                case "name" -> name;
+                case "table" -> table;
+                case "declareStream" ->
+                    declare((String) args[1], (Integer) args[2], (StreamConfig) args[3], new HashMap<>((Map<?, ?>)
+                            args[4]));
+                case "deleteStream" -> {
+                    StreamId id = names.remove((String) args[1]);
+                    partitions.keySet().removeIf(partition -> partition.stream().equals(id));
+                    changed();
+                    yield CompletableFuture.completedFuture(null);
+                }
+                case "addPartitions" -> {
+                    StreamInfo old = streams.get(names.get((String) args[1]));
+                    StreamInfo grown = put(new StreamInfo(old.id(), old.name(), (Integer) args[2], old.config()));
+                    changed();
+                    yield CompletableFuture.completedFuture(grown);
+                }
+                case "alterStream" -> {
+                    StreamInfo old = streams.get(names.get((String) args[1]));
+                    configs.put(old.name(), copy((Map<?, ?>) args[3]));
+                    yield CompletableFuture.completedFuture(
+                            put(new StreamInfo(old.id(), old.name(), old.partitions(), (StreamConfig) args[2])));
+                }
+                case "streamConfigs" -> configs.getOrDefault((String) args[0], Map.of());
+                case "streamName" -> {
+                    StreamInfo info = streams.get((StreamId) args[0]);
+                    yield info == null || !info.id().equals(names.get(info.name())) ? null : info.name();
+                }
+                default -> throw new UnsupportedOperationException(method.getName());
+            });
+        }
+
+        private CompletableFuture<StreamInfo> declare(
+                String stream, int count, StreamConfig config, Map<?, ?> explicit) {
+            if (names.containsKey(stream)) {
+                return CompletableFuture.failedFuture(
+                        new RoutingException(RoutingException.Reason.PRECONDITION_FAILED, "it is there"));
+            }
+            StreamInfo info = put(new StreamInfo(new StreamId(UUID.randomUUID()), stream, count, config));
+            names.put(stream, info.id());
+            configs.put(stream, copy(explicit));
+            changed();
+            return CompletableFuture.completedFuture(info);
+        }
+
+        private void changed() {
+            table = newTable();
+            streamListeners.forEach(Runnable::run);
+        }
     }
 
     private static Map<String, String> copy(Map<?, ?> map) {
@@ -282,7 +323,11 @@ final class TestNode implements AutoCloseable {
 
         @Override
         public boolean submit(PublishBatch batch) {
-            throw new UnsupportedOperationException();
+            shard.execute(() -> {
+                batch.releaseBuffer();
+                batch.completion().executor().execute(() -> batch.completion().completed(batch, refusal));
+            });
+            return true;
         }
 
         @Override
@@ -290,6 +335,15 @@ final class TestNode implements AutoCloseable {
                 Caller caller, PartitionId id, ByteBuf batches, Durability durability, ProduceCompletion completion) {
             if (refuse.getAndUpdate(n -> Math.max(0, n - 1)) > 0) {
                 return false;
+            }
+            LogException error = refusal;
+            if (error != null || hanging) {
+                batches.release();
+                if (error != null) {
+                    refused.incrementAndGet();
+                    completion.executor().execute(() -> completion.completed(null, error));
+                }
+                return true;
             }
             shard.execute(() -> {
                 FilePartition partition = partitions.get(id);

@@ -124,7 +124,16 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
             completion.executor().execute(() -> completion.completed(null, stopping()));
             return true;
         }
-        return loop.offer(new Produce(partition, batches, durability, completion));
+        int size = batches.readableBytes();
+        if (unfinishedBytes.get() >= settings.unfinishedBytes()) {
+            return false;
+        }
+        unfinishedBytes.addAndGet(size);
+        if (!loop.offer(new Produce(partition, batches, durability, completion))) {
+            unfinishedBytes.addAndGet(-size);
+            return false;
+        }
+        return true;
     }
 
     @Override

@@ -125,6 +125,7 @@ final class PublishPipeline {
                 Durability level = durability == Durability.MEMORY ? Durability.OS : durability;
                 open.produces.add(new Pass.ProduceTask(completion, partition.append(batches, level)));
                 open.bytes += size;
+                open.publishBytes += size;
                 return;
             }
         } catch (LogException e) {
@@ -133,6 +134,7 @@ final class PublishPipeline {
         if (!taken) {
             batches.release();
         }
+        finishedBytes.accept(size);
         out.of(completion.executor()).produced(completion, null, refusal);
     }
 

@@ -23,4 +23,10 @@ public interface Broker {
     Queues queues();
 
     Clock clock();
+
+    /**
+     * Runs {@code listener} on the shard thread whenever streams of any virtual host came, went or grew: after the change is
+     * visible and before whoever asked for it is answered. It must not block. Listeners stay for the life of the broker.
+     */
+    void onStreamsChanged(Runnable listener);
 }

@@ -64,6 +64,8 @@ final class Doors {
         return new NativeSettings(
                 advertised(config.kafka()),
                 config.kafka().maxRequestBytes(),
+                base.requestMemoryBytes(),
+                base.idleMillis(),
                 base.maxInFlight(),
                 base.autoCreateTopics(),
                 base.defaultPartitions(),

@@ -5,8 +5,10 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.EventLoop;
 import io.netty.handler.ssl.SslHandler;
+import io.netty.util.concurrent.ScheduledFuture;
 import io.sluice.access.Authenticator;
 import io.sluice.access.Caller;
 import java.io.IOException;
@@ -15,6 +17,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.message.ApiVersionsRequestData;
 import org.apache.kafka.common.network.ClientInformation;
 import org.apache.kafka.common.network.ListenerName;
@@ -31,8 +34,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One client connection. Requests are started as they arrive and answered in their order; reading stops while too many are
- * unanswered, while the client does not read, or while the shard is congested. Confined to its event loop.
+ * One client connection. Requests are started as they arrive and answered in their order, as clients rely on. Kafka starts a
+ * request only when the one before is answered; here a request that merely waits, such as a fetch without data, is told to
+ * answer with what it has as soon as the client asks for something else, so that a closing consumer does not sit out its
+ * own {@code fetch.max.wait.ms}. Reading stops while too many requests are unanswered, while the client does not read, or
+ * while the shard is congested. Confined to its event loop.
  *
  * <table>
  * <caption>States</caption>
@@ -45,9 +51,17 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     private static final Logger LOG = LoggerFactory.getLogger(ConnectionHandler.class);
     private static final ListenerName LISTENER = new ListenerName("NATIVE");
 
+    /** How often connections are looked at; a request that has begun must go on arriving within one such period. */
+    private static final long WATCH_MILLIS = 30_000;
+
+    /** Periods after which a client that takes nothing of its answers is given up; the system's buffers hide slow reading. */
+    private static final int OUTPUT_PERIODS = 4;
+
     private final Apis apis;
     private final Authenticator authenticator;
     private final int maxInFlight;
+    private final RequestDecoder decoder;
+    private final long idlePeriods;
     private final ArrayDeque<Request> unanswered = new ArrayDeque<>();
     private final ConnectionState state = new ConnectionState();
     private final ChannelFutureListener written = this::written;
@@ -59,14 +73,30 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     private InetSocketAddress remote = local;
     private int inFlight;
     private int pauses;
+    private int waiting;
+    private @Nullable ScheduledFuture<?> watch;
+    private boolean progress;
+    private int quietPeriods;
+    private long lastOutput;
     private boolean reading;
     private boolean flushPending;
     private boolean closed;
 
-    ConnectionHandler(Apis apis, Authenticator authenticator, int maxInFlight) {
+    /**
+     * Makes a handler.
+     *
+     * @param decoder the handler before this one, which is told when to hold requests back
+     * @param maxInFlight unanswered requests above which no more are started
+     * @param idleMillis time without a request after which the connection is closed, ms
+     */
+    ConnectionHandler(
+            Apis apis, Authenticator authenticator, RequestDecoder decoder, int maxInFlight, long idleMillis) {
         this.apis = apis;
         this.authenticator = authenticator;
+        this.decoder = decoder;
         this.maxInFlight = maxInFlight;
+        this.idlePeriods = Math.max(1, idleMillis / WATCH_MILLIS);
+        decoder.onStarvation(this::updateReading);
     }
 
     @Override
@@ -79,13 +109,14 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelActive(ChannelHandlerContext handlerContext) {
-        if (caller == null) {
-            start(handlerContext);
-        }
+        start(handlerContext);
         handlerContext.fireChannelActive();
     }
 
     private void start(ChannelHandlerContext handlerContext) {
+        if (watch != null) {
+            return;
+        }
         handlerContext.channel().config().setAutoRead(false);
         if (handlerContext.channel().localAddress() instanceof InetSocketAddress address) {
             local = address;
@@ -93,6 +124,9 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
         if (handlerContext.channel().remoteAddress() instanceof InetSocketAddress address) {
             remote = address;
         }
+        watch = handlerContext
+                .executor()
+                .scheduleWithFixedDelay(this::check, WATCH_MILLIS, WATCH_MILLIS, TimeUnit.MILLISECONDS);
         authenticator
                 .authenticate(new Authenticator.Credentials("kafka", null, null, null, remote, local))
                 .whenCompleteAsync(this::authenticated, handlerContext.executor());
@@ -149,6 +183,9 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
             close("malformed request: " + e);
             return;
         }
+        if (waiting > 0 && request.context().header.apiKey() != ApiKeys.FETCH) {
+            endWaits();
+        }
         unanswered.add(request);
         inFlight++;
         if (inFlight >= maxInFlight) {
@@ -162,6 +199,19 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
                 request.fail(e);
             }
         }
+    }
+
+    /** Lets requests that merely wait answer now: there is something behind them. */
+    void endWaits() {
+        if (waiting > 0) {
+            for (Request request : List.copyOf(unanswered)) {
+                request.endWait();
+            }
+        }
+    }
+
+    void waiting(int change) {
+        waiting += change;
     }
 
     private RequestContext requestContext(RequestHeader header) {
@@ -204,20 +254,22 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
         ChannelHandlerContext out = context();
         try {
             boolean plaintext = out.pipeline().get(SslHandler.class) == null;
-            List<Object> parts = new ResponseParts(out.alloc(), plaintext)
-                    .collect(request.context().buildResponseSend(response));
+            List<Object> parts =
+                    ResponseParts.of(request.context().buildResponseSend(response), out.alloc(), plaintext);
             int last = parts.size() - 1;
             for (int i = 0; i < last; i++) {
                 out.write(parts.get(i), out.voidPromise());
             }
             out.write(parts.get(last)).addListener(written);
         } catch (IOException | RuntimeException e) {
+            ResponseParts.drop(response);
             close("cannot send " + request.context().header.apiKey() + " response: " + e);
         }
     }
 
     private void written(ChannelFuture future) {
         inFlight--;
+        progress = true;
         if (!closed) {
             updateReading();
         }
@@ -241,6 +293,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     @Override
     public void channelReadComplete(ChannelHandlerContext handlerContext) {
         reading = false;
+        progress = true;
         handlerContext.flush();
     }
 
@@ -264,13 +317,48 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
             return;
         }
         ChannelHandlerContext current = context();
-        boolean read = caller != null
+        boolean serve = caller != null
                 && pauses == 0
                 && inFlight < maxInFlight
                 && current.channel().isWritable();
+        decoder.pause(!serve, current);
+        boolean read = serve && !decoder.isStarved();
         if (current.channel().config().isAutoRead() != read) {
             current.channel().config().setAutoRead(read);
         }
+    }
+
+    /**
+     * Ends connections whose peer is gone without a word: those that stopped in the middle of a request or of taking an
+     * answer, and those that have been silent for long with nothing left to answer (Kafka's {@code
+     * connections.max.idle.ms}).
+     */
+    private void check() {
+        long output = output();
+        boolean quiet = !progress && output == lastOutput;
+        progress = false;
+        lastOutput = output;
+        if (!quiet || closed) {
+            quietPeriods = 0;
+            return;
+        }
+        quietPeriods++;
+        if (decoder.isWithinRequest() && context().channel().config().isAutoRead()) {
+            close("stopped in the middle of a request");
+        } else if (caller == null) {
+            close("not authenticated in time");
+        } else if (output != 0 && quietPeriods >= OUTPUT_PERIODS) {
+            close("does not take its answers");
+        } else if (unanswered.isEmpty() && inFlight == 0 && quietPeriods >= idlePeriods) {
+            LOG.debug("kafka {}: closed after being idle", remote);
+            context().close();
+        }
+    }
+
+    /** What waits to be sent, as a number that changes when any of it is; 0 if nothing does. */
+    private long output() {
+        ChannelOutboundBuffer buffer = context().channel().unsafe().outboundBuffer();
+        return buffer == null || buffer.isEmpty() ? 0 : ((long) buffer.size() << 40) + buffer.currentProgress();
     }
 
     @Override
@@ -302,6 +390,9 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
             return;
         }
         closed = true;
+        if (watch != null) {
+            watch.cancel(false);
+        }
         for (Request request : unanswered) {
             AbstractResponse response = request.response();
             if (response != null) {

@@ -8,26 +8,32 @@ import io.sluice.access.Authenticator;
 public final class NativePipeline extends ChannelInitializer<Channel> {
     private final Apis apis;
     private final Authenticator authenticator;
-    private final int maxRequestBytes;
-    private final int maxInFlight;
+    private final Limits limits;
+    private final RequestMemory memory;
 
     /**
-     * Makes an initializer.
+     * Bounds of connections.
      *
      * @param maxRequestBytes largest accepted request, bytes
+     * @param requestMemoryBytes budget for requests still arriving, over all connections, bytes
      * @param maxInFlight unanswered requests per connection before it is no longer read
+     * @param idleMillis time without a request after which a connection is closed, ms
      */
-    public NativePipeline(Apis apis, Authenticator authenticator, int maxRequestBytes, int maxInFlight) {
+    public record Limits(int maxRequestBytes, long requestMemoryBytes, int maxInFlight, long idleMillis) {}
+
+    public NativePipeline(Apis apis, Authenticator authenticator, Limits limits) {
         this.apis = apis;
         this.authenticator = authenticator;
-        this.maxRequestBytes = maxRequestBytes;
-        this.maxInFlight = maxInFlight;
+        this.limits = limits;
+        this.memory = new RequestMemory(limits.requestMemoryBytes());
     }
 
     @Override
     protected void initChannel(Channel channel) {
+        RequestDecoder decoder = new RequestDecoder(apis, limits.maxRequestBytes(), memory);
         channel.pipeline()
-                .addLast(new RequestDecoder(apis, maxRequestBytes))
-                .addLast(new ConnectionHandler(apis, authenticator, maxInFlight));
+                .addLast(decoder)
+                .addLast(
+                        new ConnectionHandler(apis, authenticator, decoder, limits.maxInFlight(), limits.idleMillis()));
     }
 }

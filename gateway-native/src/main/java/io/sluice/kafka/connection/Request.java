@@ -16,6 +16,7 @@ public final class Request {
     private final AbstractRequest body;
     private final FrameReader frame;
     private boolean done;
+    private @Nullable Runnable waitEnd;
     private @Nullable AbstractResponse response;
 
     Request(ConnectionHandler connection, RequestContext context, AbstractRequest body, FrameReader frame) {
@@ -62,6 +63,22 @@ public final class Request {
         return connection.loop();
     }
 
+    /**
+     * Says that this request only waits for something better to answer: {@code end} runs when the client has asked for
+     * something else meanwhile, and should answer with what there is. Null when it no longer waits. On the loop.
+     */
+    public void waits(@Nullable Runnable end) {
+        if ((waitEnd == null) != (end == null)) {
+            connection.waiting(end == null ? -1 : 1);
+        }
+        waitEnd = end;
+    }
+
+    /** Ends the waiting of the requests before this one, see {@link #waits}. On the loop. */
+    public void endEarlierWaits() {
+        connection.endWaits();
+    }
+
     /** Answers. Any thread. */
     public void respond(AbstractResponse answer) {
         if (connection.loop().inEventLoop()) {
@@ -103,6 +120,13 @@ public final class Request {
     /** True once the connection is gone: nobody waits for the answer. On the loop. */
     public boolean isAbandoned() {
         return connection.isClosed();
+    }
+
+    void endWait() {
+        Runnable end = waitEnd;
+        if (end != null) {
+            end.run();
+        }
     }
 
     boolean isDone() {

@@ -2,6 +2,7 @@ package io.sluice.kafka.connection;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
+import io.netty.util.ReferenceCountUtil;
 import io.sluice.log.LogSlice;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -29,18 +30,27 @@ final class ResponseParts implements TransferableChannel {
      *
      * @param fileRegions false if bytes must pass through user space (TLS)
      */
-    ResponseParts(ByteBufAllocator allocator, boolean fileRegions) {
+    private ResponseParts(ByteBufAllocator allocator, boolean fileRegions) {
         this.allocator = allocator;
         this.fileRegions = fileRegions;
     }
 
-    /** Takes all of {@code send}; the parts in order, each owned by the caller. */
-    List<Object> collect(Send send) throws IOException {
-        while (!send.completed()) {
-            send.writeTo(this);
+    /** Takes all of {@code send}; the parts in order, each owned by the caller. Nothing is kept if it fails. */
+    static List<Object> of(Send send, ByteBufAllocator allocator, boolean fileRegions) throws IOException {
+        ResponseParts collected = new ResponseParts(allocator, fileRegions);
+        boolean whole = false;
+        try {
+            while (!send.completed()) {
+                send.writeTo(collected);
+            }
+            whole = true;
+        } finally {
+            collected.seal();
+            if (!whole) {
+                collected.parts.forEach(ReferenceCountUtil::release);
+            }
         }
-        seal();
-        return parts;
+        return collected.parts;
     }
 
     /** Lets go of the slices of a response that will not be sent. */
@@ -49,13 +59,14 @@ final class ResponseParts implements TransferableChannel {
             for (var topic : fetch.data().responses()) {
                 for (var partition : topic.partitions()) {
                     if (partition.records() instanceof SliceRecords records) {
-                        records.slice().release();
+                        records.drop();
                     }
                 }
             }
         }
     }
 
+    /** Takes over one reference of {@code slice}. */
     void add(LogSlice slice) throws IOException {
         FileChannel channel = slice.channel();
         if (fileRegions && channel != null) {
@@ -64,11 +75,14 @@ final class ResponseParts implements TransferableChannel {
             return;
         }
         int size = slice.sizeInBytes();
-        ByteBuf out = buffer(size);
-        int at = out.writerIndex();
-        slice.readFully(0, out.nioBuffer(at, size));
-        out.writerIndex(at + size);
-        slice.release();
+        try {
+            ByteBuf out = buffer(size);
+            int at = out.writerIndex();
+            slice.readFully(0, out.nioBuffer(at, size));
+            out.writerIndex(at + size);
+        } finally {
+            slice.release();
+        }
     }
 
     private ByteBuf buffer(int bytes) {

@@ -9,14 +9,24 @@ import org.apache.kafka.common.record.internal.RecordsSend;
 /** Batches of a partition as the records of a fetch response; go out from the segment's file without a copy in user space. */
 public final class SliceRecords implements BaseRecords {
     private final LogSlice slice;
+    private boolean taken;
 
     /** Takes over one reference of {@code slice}. */
     public SliceRecords(LogSlice slice) {
         this.slice = slice;
     }
 
-    public LogSlice slice() {
+    /** The slice, handed over to the caller. */
+    private LogSlice take() {
+        taken = true;
         return slice;
+    }
+
+    /** Lets go of the slice unless it is on its way out. */
+    void drop() {
+        if (!taken) {
+            take().release();
+        }
     }
 
     @Override
@@ -36,7 +46,7 @@ public final class SliceRecords implements BaseRecords {
 
         @Override
         protected int writeTo(TransferableChannel channel, int written, int remaining) throws IOException {
-            ((ResponseParts) channel).add(records().slice);
+            ((ResponseParts) channel).add(records().take());
             return remaining;
         }
     }

@@ -24,8 +24,14 @@ import org.jspecify.annotations.Nullable;
  * not topics. Thread-safe.
  */
 public final class Topics {
-    private static final Set<String> HIDDEN =
-            Set.of("__home", "__catalog", "__state", "__retained", "__bridges", Topic.GROUP_METADATA_TOPIC_NAME);
+    private static final Set<String> HIDDEN = Set.of(
+            "__home",
+            "__catalog",
+            "__state",
+            "__retained",
+            "__bridges",
+            "__producer_ids",
+            Topic.GROUP_METADATA_TOPIC_NAME);
 
     private final Broker broker;
 

@@ -41,6 +41,11 @@ public final class FetchHandler implements ApiHandler {
     @Override
     public void handle(Request request) {
         FetchRequestData data = request.body(FetchRequest.class).data();
+        if (data.maxWaitMs() <= 0
+                || data.sessionEpoch() == FINAL_EPOCH && data.topics().isEmpty()) {
+            // such as the last one of a consumer that closes, which must not queue behind its own waiting fetch
+            request.endEarlierWaits();
+        }
         SessionSlot slot = request.state().get(SessionSlot.class, () -> new SessionSlot(request));
         int id = data.sessionId();
         int epoch = data.sessionEpoch();

@@ -119,6 +119,7 @@ final class PendingFetch implements AdvanceListener, Runnable {
         }
         timer = request.loop().schedule(this::finish, data.maxWaitMs(), TimeUnit.MILLISECONDS);
         request.state().onClose(onClose);
+        request.waits(this::finish);
     }
 
     @Override
@@ -228,6 +229,7 @@ final class PendingFetch implements AdvanceListener, Runnable {
         if (timer != null) {
             timer.cancel(false);
             request.state().forget(onClose);
+            request.waits(null);
         }
         if (listening) {
             for (Part part : parts) {

@@ -6,12 +6,12 @@ import io.sluice.access.Resource;
 import io.sluice.kafka.connection.Apis;
 import io.sluice.kafka.connection.Request;
 import io.sluice.kafka.convert.Topics;
-import io.sluice.routing.RoutingTable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
-import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.DeleteGroupsResponseData;
 import org.apache.kafka.common.message.DeleteGroupsResponseData.DeletableGroupResult;
 import org.apache.kafka.common.message.DescribeGroupsResponseData;
@@ -40,17 +40,15 @@ import org.apache.kafka.common.requests.OffsetDeleteRequest;
 import org.apache.kafka.common.requests.OffsetDeleteResponse;
 import org.apache.kafka.common.requests.SyncGroupRequest;
 import org.apache.kafka.common.requests.SyncGroupResponse;
-import org.jspecify.annotations.Nullable;
 
 /** Requests of classic consumer groups: authorised here, answered by the {@link GroupService}. */
 public final class GroupHandler {
     private final GroupService groups;
-    private final Topics topics;
     private final Function<Request, String> host;
     private final Function<Request, Integer> port;
     private final int nodeId;
     private final OffsetRequests offsets;
-    private volatile @Nullable RoutingTable seen;
+    private final Map<String, ScopedGroups> scopes = new ConcurrentHashMap<>();
 
     /**
      * Makes a handler.
@@ -65,11 +63,10 @@ public final class GroupHandler {
             Function<Request, String> host,
             Function<Request, Integer> port) {
         this.groups = groups;
-        this.topics = topics;
         this.nodeId = nodeId;
         this.host = host;
         this.port = port;
-        this.offsets = new OffsetRequests(groups, topics);
+        this.offsets = new OffsetRequests(this::groups, topics);
     }
 
     /** Announces the APIs of groups. */
@@ -129,10 +126,9 @@ public final class GroupHandler {
     private void join(Request request) {
         var data = request.body(JoinGroupRequest.class).data();
         if (allowed(request, data.groupId())) {
-            refreshTopics(request);
             answer(
                     request,
-                    groups.join(request.context(), data),
+                    groups(request).join(request.context(), data),
                     response -> new JoinGroupResponse(response, request.version()));
         }
     }
@@ -140,14 +136,14 @@ public final class GroupHandler {
     private void sync(Request request) {
         var data = request.body(SyncGroupRequest.class).data();
         if (allowed(request, data.groupId())) {
-            answer(request, groups.sync(request.context(), data), SyncGroupResponse::new);
+            answer(request, groups(request).sync(request.context(), data), SyncGroupResponse::new);
         }
     }
 
     private void heartbeat(Request request) {
         var data = request.body(HeartbeatRequest.class).data();
         if (allowed(request, data.groupId())) {
-            answer(request, groups.heartbeat(request.context(), data), HeartbeatResponse::new);
+            answer(request, groups(request).heartbeat(request.context(), data), HeartbeatResponse::new);
         }
     }
 
@@ -158,7 +154,7 @@ public final class GroupHandler {
             var data = body.normalizedData();
             answer(
                     request,
-                    groups.leave(request.context(), data),
+                    groups(request).leave(request.context(), data),
                     response -> new LeaveGroupResponse(response, request.version()));
         }
     }
@@ -166,7 +162,7 @@ public final class GroupHandler {
     private void list(Request request) {
         var data = request.body(ListGroupsRequest.class).data();
         Caller caller = request.caller();
-        answer(request, groups.list(request.context(), data), response -> {
+        answer(request, groups(request).list(request.context(), data), response -> {
             response.groups().removeIf(group -> !may(caller, Operation.READ, group.groupId()));
             return new ListGroupsResponse(response);
         });
@@ -183,7 +179,7 @@ public final class GroupHandler {
                 refused.add(DescribeGroupsResponse.groupError(group, Errors.GROUP_AUTHORIZATION_FAILED));
             }
         }
-        answer(request, groups.describe(request.context(), allowed), described -> {
+        answer(request, groups(request).describe(request.context(), allowed), described -> {
             DescribeGroupsResponseData response = new DescribeGroupsResponseData();
             response.groups().addAll(described);
             response.groups().addAll(refused);
@@ -204,7 +200,7 @@ public final class GroupHandler {
                         .setErrorCode(Errors.GROUP_AUTHORIZATION_FAILED.code()));
             }
         }
-        answer(request, groups.delete(request.context(), allowed), deleted -> {
+        answer(request, groups(request).delete(request.context(), allowed), deleted -> {
             DeleteGroupsResponseData response = new DeleteGroupsResponseData().setResults(deleted);
             refused.forEach(response.results()::add);
             return new DeleteGroupsResponse(response);
@@ -217,10 +213,14 @@ public final class GroupHandler {
             request.fail(Errors.GROUP_AUTHORIZATION_FAILED.exception());
             return;
         }
-        answer(request, groups.deleteOffsets(request.context(), data), OffsetDeleteResponse::new);
+        answer(request, groups(request).deleteOffsets(request.context(), data), OffsetDeleteResponse::new);
     }
 
     private boolean allowed(Request request, String group) {
+        if (!GroupScope.isValid(group)) {
+            request.fail(Errors.INVALID_GROUP_ID.exception());
+            return false;
+        }
         if (may(request.caller(), Operation.READ, group)) {
             return true;
         }
@@ -228,27 +228,14 @@ public final class GroupHandler {
         return false;
     }
 
-    /** Tells the service of topics that came or went since the last join. */
-    private void refreshTopics(Request request) {
-        Caller caller = request.caller();
-        RoutingTable table = topics.host(caller).table();
-        if (seen == table) {
-            return;
-        }
-        seen = table;
-        List<GroupTopics.Topic> present = new ArrayList<>();
-        for (String name : table.streamNames()) {
-            var stream = topics.stream(caller, name);
-            if (stream != null) {
-                Uuid id = Topics.topicId(stream);
-                present.add(new GroupTopics.Topic(name, id, stream.partitions()));
-            }
-        }
-        groups.topics(present);
+    /** The groups of the caller's virtual host. */
+    private ScopedGroups groups(Request request) {
+        return scopes.computeIfAbsent(
+                request.caller().vhost(), vhost -> new ScopedGroups(groups, GroupScope.of(vhost)));
     }
 
     static boolean may(Caller caller, Operation operation, String group) {
-        return caller.may(operation, Resource.Kind.GROUP, group);
+        return GroupScope.isValid(group) && caller.may(operation, Resource.Kind.GROUP, group);
     }
 
     static <T> void answer(Request request, CompletableFuture<T> result, Function<T, AbstractResponse> form) {

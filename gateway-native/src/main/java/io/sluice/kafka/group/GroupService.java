@@ -52,8 +52,8 @@ public interface GroupService extends AutoCloseable {
 
     CompletableFuture<OffsetDeleteResponseData> deleteOffsets(RequestContext context, OffsetDeleteRequestData request);
 
-    /** Tells the service which topics there are; offsets of topics that are gone are forgotten. */
-    void topics(List<GroupTopics.Topic> topics);
+    /** Tells the service that topics came, went or grew; offsets of topics that are gone are forgotten. Does not block. */
+    void topicsChanged();
 
     @Override
     void close();

@@ -1,5 +1,11 @@
 package io.sluice.kafka.group;
 
+import io.sluice.kafka.convert.Topics;
+import io.sluice.log.StreamInfo;
+import io.sluice.routing.Broker;
+import io.sluice.routing.RoutingTable;
+import io.sluice.routing.VirtualHost;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,7 +18,7 @@ import org.apache.kafka.image.MetadataDelta;
 import org.apache.kafka.image.MetadataImage;
 import org.apache.kafka.image.MetadataProvenance;
 
-/** The topics as the coordinator wants them: a metadata image, kept up by differences. Confined by its owner's lock. */
+/** The topics as the coordinator wants them: a metadata image, kept up by differences. Confined to one thread. */
 public final class GroupTopics {
     /** A topic as it is now. */
     public record Topic(String name, Uuid id, int partitions) {}
@@ -24,6 +30,22 @@ public final class GroupTopics {
 
     GroupTopics(int nodeId) {
         this.nodeId = nodeId;
+    }
+
+    /** All topics of all virtual hosts, with stored names. Any thread. */
+    public static List<Topic> present(Broker broker) {
+        List<Topic> present = new ArrayList<>();
+        for (VirtualHost host : broker.virtualHosts()) {
+            GroupScope scope = GroupScope.of(host.name());
+            RoutingTable table = host.table();
+            for (String name : table.streamNames()) {
+                StreamInfo stream = Topics.isTopicName(name) ? table.stream(name) : null;
+                if (stream != null) {
+                    present.add(new Topic(scope.in(name), Topics.topicId(stream), stream.partitions()));
+                }
+            }
+        }
+        return present;
     }
 
     /** Passes on what changed since the last call; nothing if nothing did. */

@@ -11,7 +11,13 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.message.DeleteGroupsResponseData.DeletableGroupResultCollection;
@@ -48,9 +54,12 @@ import org.apache.kafka.server.util.PartitionMetadataClient;
 import org.apache.kafka.server.util.PartitionMetadataClient.OffsetResponse;
 import org.apache.kafka.server.util.timer.SystemTimer;
 import org.apache.kafka.server.util.timer.SystemTimerReaper;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** {@link GroupService} by Kafka's own group coordinator, with {@code __consumer_offsets} in the log. */
 public final class KafkaGroupService implements GroupService {
+    private static final Logger LOG = LoggerFactory.getLogger(KafkaGroupService.class);
     private static final int PARTITIONS = 50;
     private static final StreamId OFFSETS = new StreamId(
             UUID.nameUUIDFromBytes(("sluice:" + Topic.GROUP_METADATA_TOPIC_NAME).getBytes(StandardCharsets.UTF_8)));
@@ -60,15 +69,28 @@ public final class KafkaGroupService implements GroupService {
     private final Metrics metrics = new Metrics();
     private final GroupCoordinatorService coordinator;
     private final GroupTopics topics;
+    private final Supplier<List<GroupTopics.Topic>> present;
+    private final AtomicBoolean topicsDue = new AtomicBoolean();
+
+    /** The coordinator waits for its log when topics go, which nobody else should have to. */
+    private final ThreadPoolExecutor follower = new ThreadPoolExecutor(
+            1, 1, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), KafkaGroupService::followerThread);
 
     /**
      * Makes a service.
      *
+     * @param present all topics there are now, with stored names (see {@link GroupScope})
      * @param rebalanceDelayMillis how long the first rebalance of an empty group waits, ms
      * @param offsetsRetentionMillis how long offsets of a group without members are kept, ms
      */
-    public KafkaGroupService(LogEngine engine, int rebalanceDelayMillis, long offsetsRetentionMillis) {
+    public KafkaGroupService(
+            LogEngine engine,
+            Supplier<List<GroupTopics.Topic>> present,
+            int rebalanceDelayMillis,
+            long offsetsRetentionMillis) {
         this.engine = engine;
+        this.present = present;
+        follower.allowCoreThreadTimeOut(true);
         this.log =
                 new OffsetsLog(engine, OFFSETS, StreamConfig.STATE.maxBatchBytes(), new GroupCoordinatorRecordSerde());
         this.topics = new GroupTopics(engine.nodeId());
@@ -105,13 +127,33 @@ public final class KafkaGroupService implements GroupService {
             var partition = engine.partition(new io.sluice.log.PartitionId(OFFSETS, i));
             coordinator.onElection(i, partition == null ? 0 : partition.leaderEpoch());
         }
+        topicsChanged();
     }
 
     @Override
-    public void topics(List<GroupTopics.Topic> present) {
-        synchronized (topics) {
-            topics.update(present, coordinator);
+    public void topicsChanged() {
+        if (topicsDue.compareAndSet(false, true)) {
+            try {
+                follower.execute(this::followTopics);
+            } catch (RejectedExecutionException e) {
+                LOG.debug("Topics changed while groups were closed; the next start sees them");
+            }
         }
+    }
+
+    private void followTopics() {
+        topicsDue.set(false);
+        try {
+            topics.update(present.get(), coordinator);
+        } catch (RuntimeException e) {
+            LOG.warn("Consumer groups could not follow a change of topics: {}", e.toString());
+        }
+    }
+
+    private static Thread followerThread(Runnable task) {
+        Thread thread = new Thread(task, "sluice-group-topics");
+        thread.setDaemon(true);
+        return thread;
     }
 
     @Override
@@ -168,6 +210,7 @@ public final class KafkaGroupService implements GroupService {
 
     @Override
     public void close() {
+        follower.shutdown();
         coordinator.shutdown();
         log.close();
         metrics.close();

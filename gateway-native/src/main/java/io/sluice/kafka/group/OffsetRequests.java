@@ -8,6 +8,7 @@ import io.sluice.log.StreamInfo;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.OffsetCommitRequestData;
 import org.apache.kafka.common.message.OffsetCommitResponseData;
@@ -32,10 +33,10 @@ import org.jspecify.annotations.Nullable;
 final class OffsetRequests {
     private static final short TOPIC_IDS = 10;
 
-    private final GroupService groups;
+    private final Function<Request, ScopedGroups> groups;
     private final Topics topics;
 
-    OffsetRequests(GroupService groups, Topics topics) {
+    OffsetRequests(Function<Request, ScopedGroups> groups, Topics topics) {
         this.groups = groups;
         this.topics = topics;
     }
@@ -76,7 +77,7 @@ final class OffsetRequests {
             request.respond(new OffsetCommitResponse(new OffsetCommitResponseData().setTopics(refused)));
             return;
         }
-        GroupHandler.answer(request, groups.commit(request.context(), data), response -> {
+        GroupHandler.answer(request, groups.apply(request).commit(request.context(), data), response -> {
             merge(response, refused);
             return new OffsetCommitResponse(response);
         });
@@ -146,19 +147,21 @@ final class OffsetRequests {
             });
         }
         boolean all = group.topics() == null;
-        return groups.fetch(request.context(), group, requireStable).thenApply(answer -> {
-            List<OffsetFetchResponseTopics> found = new ArrayList<>(answer.topics());
-            found.removeIf(topic -> all && !Topics.may(caller, Operation.READ, topic.name()));
-            if (request.version() >= TOPIC_IDS) {
-                found.forEach(topic -> {
-                    StreamInfo stream = topics.stream(caller, topic.name());
-                    topic.setTopicId(stream == null ? Uuid.ZERO_UUID : Topics.topicId(stream));
+        return groups.apply(request)
+                .fetch(request.context(), group, requireStable)
+                .thenApply(answer -> {
+                    List<OffsetFetchResponseTopics> found = new ArrayList<>(answer.topics());
+                    found.removeIf(topic -> all && !Topics.may(caller, Operation.READ, topic.name()));
+                    if (request.version() >= TOPIC_IDS) {
+                        found.forEach(topic -> {
+                            StreamInfo stream = topics.stream(caller, topic.name());
+                            topic.setTopicId(stream == null ? Uuid.ZERO_UUID : Topics.topicId(stream));
+                        });
+                        found.removeIf(topic -> topic.topicId().equals(Uuid.ZERO_UUID));
+                    }
+                    found.addAll(refused);
+                    return answer.setTopics(found);
                 });
-                found.removeIf(topic -> topic.topicId().equals(Uuid.ZERO_UUID));
-            }
-            found.addAll(refused);
-            return answer.setTopics(found);
-        });
     }
 
     private static OffsetFetchResponseTopics refusal(OffsetFetchRequestTopics topic, Errors error) {

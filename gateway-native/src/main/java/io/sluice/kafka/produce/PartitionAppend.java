@@ -10,20 +10,21 @@ import org.jspecify.annotations.Nullable;
 
 /** What the shard answers for one partition of a produce request. */
 final class PartitionAppend implements ShardProxy.ProduceCompletion {
-    private final ProduceHandler.PendingProduce pending;
+    private final PendingProduce pending;
     private final Executor loop;
     private final PartitionProduceResponse answer;
     private final LogPartition partition;
 
-    PartitionAppend(
-            ProduceHandler.PendingProduce pending,
-            Executor loop,
-            PartitionProduceResponse answer,
-            LogPartition partition) {
+    PartitionAppend(PendingProduce pending, Executor loop, PartitionProduceResponse answer, LogPartition partition) {
         this.pending = pending;
         this.loop = loop;
         this.answer = answer;
         this.partition = partition;
+    }
+
+    /** True if the producer has been told that its time is up. */
+    boolean isExpired() {
+        return pending.isExpired();
     }
 
     @Override
@@ -33,6 +34,9 @@ final class PartitionAppend implements ShardProxy.ProduceCompletion {
 
     @Override
     public void completed(LogPartition.@Nullable Appended appended, @Nullable LogException error) {
+        if (pending.isExpired()) {
+            return;
+        }
         if (appended != null) {
             answer.setBaseOffset(appended.baseOffset())
                     .setLogAppendTimeMs(appended.appendTime())

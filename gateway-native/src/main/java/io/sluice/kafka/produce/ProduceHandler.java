@@ -18,7 +18,6 @@ import org.apache.kafka.common.message.ProduceResponseData.PartitionProduceRespo
 import org.apache.kafka.common.message.ProduceResponseData.TopicProduceResponse;
 import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.requests.ProduceRequest;
-import org.apache.kafka.common.requests.ProduceResponse;
 
 /**
  * Produce (KIP-98 batches only). Batches are checked on the event loop and handed to the shard as slices of the frame; the
@@ -54,6 +53,11 @@ public final class ProduceHandler implements ApiHandler {
             partitions += topic.partitionData().size();
         }
         PendingProduce pending = new PendingProduce(request, acks, response, partitions);
+        if (acks != 0) {
+            request.state()
+                    .get(ProduceTimeouts.class, () -> new ProduceTimeouts(request))
+                    .add(pending, data.timeoutMs());
+        }
         int records = 0;
         for (var topic : data.topicData()) {
             TopicProduceResponse answers =
@@ -118,58 +122,6 @@ public final class ProduceHandler implements ApiHandler {
         }
         if (summary.transactional()) {
             throw new LogException(LogException.Reason.UNSUPPORTED_FORMAT, "transactions are not available");
-        }
-    }
-
-    /** The answer of a whole request, filled in as its partitions answer. Confined to the loop. */
-    static final class PendingProduce {
-        private final Request request;
-        private final short acks;
-        private final ProduceResponseData response;
-        private int open;
-        private String failure = "";
-
-        PendingProduce(Request request, short acks, ProduceResponseData response, int partitions) {
-            this.request = request;
-            this.acks = acks;
-            this.response = response;
-            this.open = partitions + 1;
-        }
-
-        short acks() {
-            return acks;
-        }
-
-        PartitionAppend part(PartitionProduceResponse answer, io.sluice.log.LogPartition partition) {
-            return new PartitionAppend(this, request.loop(), answer, partition);
-        }
-
-        void refuse(PartitionProduceResponse answer, Errors error, String message) {
-            answer.setErrorCode(error.code())
-                    .setErrorMessage(message)
-                    .setLogStartOffset(-1)
-                    .setLogAppendTimeMs(-1);
-            if (failure.isEmpty()) {
-                failure = error + ": " + message;
-            }
-            answered();
-        }
-
-        void handedOver() {
-            answered();
-        }
-
-        void answered() {
-            if (--open > 0) {
-                return;
-            }
-            if (acks != 0) {
-                request.respond(new ProduceResponse(response));
-            } else if (failure.isEmpty()) {
-                request.respondNothing();
-            } else {
-                request.closeConnection("produce with acks=0 failed, " + failure);
-            }
         }
     }
 }

@@ -56,6 +56,11 @@ final class ProduceQueue {
     }
 
     private boolean handOver(Append append) {
+        if (append.completion().isExpired()) {
+            // the producer was told that it is not stored: it will not be
+            append.batches().release();
+            return true;
+        }
         return shard.produce(
                 append.caller(), append.partition(), append.batches(), append.durability(), append.completion());
     }

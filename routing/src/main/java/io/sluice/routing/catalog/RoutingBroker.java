@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /** The broker that gateways are given: the catalog over one engine, its shard and its queues. Thread-safe. */
@@ -36,6 +37,7 @@ public final class RoutingBroker implements Broker, AutoCloseable {
     private final Clock clock;
     private final Catalog catalog;
     private final Map<String, VirtualHost> hosts = new ConcurrentHashMap<>();
+    private final CopyOnWriteArrayList<Runnable> streamListeners = new CopyOnWriteArrayList<>();
     private final List<LogRetainedMessages> retained = new ArrayList<>();
 
     // Shard thread only.
@@ -92,6 +94,9 @@ public final class RoutingBroker implements Broker, AutoCloseable {
     @SuppressWarnings("ReferenceEquality") // an unchanged part of a table is the same object
     private void published(HostTable table) {
         HostTable before = bridged.put(table.vhost, table);
+        if (before != null && before.streams != table.streams) {
+            streamListeners.forEach(Runnable::run);
+        }
         if (bridges == null || before != null && before.bridges == table.bridges && before.streams == table.streams) {
             return;
         }
@@ -145,6 +150,11 @@ public final class RoutingBroker implements Broker, AutoCloseable {
     @Override
     public Clock clock() {
         return clock;
+    }
+
+    @Override
+    public void onStreamsChanged(Runnable listener) {
+        streamListeners.add(listener);
     }
 
     /** Refuses further changes and stops following the log; the engine and the shard are closed by their owner, later. */
