@@ -250,6 +250,28 @@ class MqttLimitsTest {
     }
 
     @Test
+    void theServersKeepAliveBoundsThoseWhoAskForMoreOrNone() throws Exception {
+        MqttSettings strict = new MqttSettings(
+                64 * 1024, 1024, 1000, 4, 3, 4, 1, 8, 3, 5, 10, 20, 1 << 20, 1 << 22, Durability.GROUP);
+        try (TestServer bounded = new TestServer(broker, strict)) {
+            RawClient silent = keep(new RawClient(bounded.port));
+            silent.send(packet(0x10, "00044d515454" + "05" + "02" + "0000" + "00" + string("silent")));
+            assertThat(silent.packet()).endsWith("13" + "0001"); // server keep-alive
+            RawClient talking = keep(new RawClient(bounded.port));
+            talking.send(packet(0x10, "00044d515454" + "05" + "02" + "003c" + "00" + string("talking")));
+            assertThat(talking.packet()).endsWith("13" + "0001");
+            RawClient old = keep(connect3(bounded.port, "old", true)); // MQTT 3.1.1 cannot be told
+            while (silent.socket().getInputStream().available() == 0) {
+                talking.ping();
+                old.ping();
+            }
+            assertThat(silent.rest()).isEqualTo("e0018d");
+            talking.ping();
+            old.ping();
+        }
+    }
+
+    @Test
     void aMessageThatExpiresBeforeItsTurnIsDropped() throws Exception {
         RawClient reader = keep(connect5(server.port, "r", true, "21" + "0001"));
         assertThat(reader.subscribe(true, "t", 1)).isEqualTo(1);

@@ -96,6 +96,21 @@ record ConnectRequest(
                 header.isWillFlag() ? will(header, payload) : null);
     }
 
+    /** The same for the life of the connection: a password is not kept longer than it is needed. */
+    ConnectRequest withoutCredentials() {
+        return new ConnectRequest(
+                mqtt5,
+                clientId,
+                cleanStart,
+                sessionExpirySeconds,
+                keepAliveSeconds,
+                receiveMaximum,
+                maxPacketBytes,
+                null,
+                null,
+                will);
+    }
+
     private static StoredWill will(MqttConnectVariableHeader header, MqttConnectPayload payload) {
         String topic = payload.willTopic();
         if (topic == null || !Topics.isName(topic) || topic.startsWith("$")) {

@@ -46,7 +46,7 @@ import org.slf4j.LoggerFactory;
  * except {@link #takeOver} and {@link #shutdown}.
  */
 public final class MqttConnection extends ChannelInboundHandlerAdapter
-        implements FrameDecoder.Sink, Publisher.Host, SessionRegistry.Holder {
+        implements FrameDecoder.Sink, Publisher.Host, KeepAlive.Host, SessionRegistry.Holder {
     private static final Logger LOG = LoggerFactory.getLogger(MqttConnection.class);
     private static final FastThreadLocal<PublishReader> READER = new FastThreadLocal<>() {
         @Override
@@ -65,11 +65,10 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
     private ConnectionState state = new AwaitingConnect();
     private Outbound out;
     private @Nullable Publisher publisher;
-    private @Nullable ScheduledFuture<?> timer;
+    private @Nullable ScheduledFuture<?> connectTimer;
+    private @Nullable KeepAlive keepAlive;
     private String peer = "mqtt";
     private long sessionExpirySeconds;
-    private long keepAliveNanos;
-    private long lastReadNanos;
     private int holds;
 
     /** Creates the handler; {@link #addTo} puts it into a pipeline. */
@@ -99,11 +98,11 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
     }
 
     private void opened() {
-        if (timer != null) {
+        if (connectTimer != null) {
             return;
         }
         peer = "mqtt " + readable(ctx.channel().remoteAddress());
-        timer = ctx.channel()
+        connectTimer = ctx.channel()
                 .eventLoop()
                 .schedule(
                         () -> {
@@ -257,7 +256,7 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
                                 asked.user() == null ? ReasonCode.NOT_AUTHORIZED : ReasonCode.BAD_USER_OR_PASSWORD,
                                 "credentials of user " + asked.user() + " refused");
                     } else {
-                        authenticated(asked, caller.get());
+                        authenticated(asked.withoutCredentials(), caller.get());
                     }
                 }));
     }
@@ -327,8 +326,10 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
             return;
         }
         state = connected;
-        acceptConnect(asked, claim, opened.present());
-        startKeepAlive(asked);
+        int keepAliveSeconds = KeepAlive.seconds(asked, context.settings().maxKeepAliveSeconds());
+        acceptConnect(asked, claim, opened.present(), keepAliveSeconds);
+        stopTimers();
+        keepAlive = new KeepAlive(this, context.broker().clock(), out.loop(), keepAliveSeconds);
         int window = Math.min(context.settings().maxInFlight(), asked.receiveMaximum());
         QueueRef queue = session.queue();
         QueueFeed feed = queue == null
@@ -343,7 +344,8 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
         hold(HOLD_OPENING, false);
     }
 
-    private void acceptConnect(ConnectRequest asked, SessionRegistry.Claim claim, boolean present) {
+    private void acceptConnect(
+            ConnectRequest asked, SessionRegistry.Claim claim, boolean present, int keepAliveSeconds) {
         ByteBuf b = out.reserve(64);
         if (asked.mqtt5()) {
             ConnectionSettings settings = context.settings();
@@ -354,52 +356,31 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
                     settings.maxPacketBytes(),
                     settings.topicAliasMaximum(),
                     asked.clientId().isEmpty() ? claim.key.clientId() : null,
-                    keepAliveSeconds(asked) == asked.keepAliveSeconds() ? -1 : keepAliveSeconds(asked));
+                    keepAliveSeconds == asked.keepAliveSeconds() ? -1 : keepAliveSeconds);
         } else {
             PacketWriter.connack3(b, present, 0);
         }
     }
 
-    // Keep-alive (section 3.1.2.10).
-
-    private int keepAliveSeconds(ConnectRequest asked) {
-        int most = context.settings().maxKeepAliveSeconds();
-        int wanted = asked.keepAliveSeconds();
-        boolean bounded = asked.mqtt5() && most < 65_535;
-        return bounded && (wanted == 0 || wanted > most) ? most : wanted;
+    @Override
+    public boolean isHeld() {
+        return holds != 0;
     }
 
-    private void startKeepAlive(ConnectRequest asked) {
-        cancelTimer();
-        lastReadNanos = context.broker().clock().nanoTime();
-        keepAliveNanos = keepAliveSeconds(asked) * 1_500_000_000L;
-        if (keepAliveNanos > 0) {
-            scheduleKeepAlive(keepAliveNanos);
-        }
+    @Override
+    public void silent(long millis) {
+        fail(ReasonCode.KEEP_ALIVE_TIMEOUT, "nothing received for " + millis + " ms");
     }
 
-    private void scheduleKeepAlive(long nanos) {
-        timer = out.loop().schedule(this::checkKeepAlive, nanos, TimeUnit.NANOSECONDS);
-    }
-
-    private void checkKeepAlive() {
-        if (!(state instanceof Connected)) {
-            return;
-        }
-        long idle = context.broker().clock().nanoTime() - lastReadNanos;
-        if (holds != 0) {
-            scheduleKeepAlive(keepAliveNanos); // the broker itself does not read
-        } else if (idle >= keepAliveNanos) {
-            fail(ReasonCode.KEEP_ALIVE_TIMEOUT, "nothing received for " + TimeUnit.NANOSECONDS.toMillis(idle) + " ms");
-        } else {
-            scheduleKeepAlive(keepAliveNanos - idle);
-        }
-    }
-
-    private void cancelTimer() {
-        ScheduledFuture<?> t = timer;
+    private void stopTimers() {
+        ScheduledFuture<?> t = connectTimer;
+        connectTimer = null;
         if (t != null) {
             t.cancel(false);
+        }
+        KeepAlive k = keepAlive;
+        if (k != null) {
+            k.stop();
         }
     }
 
@@ -407,8 +388,9 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
 
     @Override
     public void channelReadComplete(ChannelHandlerContext context) {
-        if (state instanceof Connected) {
-            lastReadNanos = this.context.broker().clock().nanoTime();
+        KeepAlive k = keepAlive;
+        if (k != null) {
+            k.heard();
         }
         endOfRead();
     }
@@ -453,7 +435,10 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
             ctx.channel().config().setAutoRead(false);
             decoder.pause();
         } else if (before != 0 && holds == 0) {
-            lastReadNanos = context.broker().clock().nanoTime();
+            KeepAlive k = keepAlive;
+            if (k != null) {
+                k.heard();
+            }
             // Not within a completion or a decode that is under way.
             out.loop().execute(this::goOn);
         }
@@ -542,7 +527,7 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
             return;
         }
         state = new Closed();
-        cancelTimer();
+        stopTimers();
         decoder.discard();
         if (why != null) {
             LOG.info("{}: {}; closed", peer, why);

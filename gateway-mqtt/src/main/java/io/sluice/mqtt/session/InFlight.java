@@ -13,10 +13,14 @@ final class InFlight {
 
     private static final int MAX_ID = 65_535;
 
-    private char[] ids = {};
-    private long[] deliveryIds = {};
-    private long[] offsets = {};
-    private @Nullable PendingMessage[] messages = {};
+    private static final char[] NO_IDS = {};
+    private static final long[] NO_NUMBERS = {};
+    private static final @Nullable PendingMessage[] NO_MESSAGES = {};
+
+    private char[] ids = NO_IDS;
+    private long[] deliveryIds = NO_NUMBERS;
+    private long[] offsets = NO_NUMBERS;
+    private @Nullable PendingMessage[] messages = NO_MESSAGES;
     private int size;
     private int lastId;
 
