@@ -145,6 +145,11 @@ public final class DiskFileSystem implements FileSystem {
         }
 
         @Override
+        public void load(long position, int size) throws IOException {
+            PageCache.load(channel, position, size);
+        }
+
+        @Override
         public long size() throws IOException {
             return channel.size();
         }

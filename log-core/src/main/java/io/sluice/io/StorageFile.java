@@ -35,6 +35,9 @@ public interface StorageFile extends Closeable {
      */
     void sync(boolean metadata) throws IOException;
 
+    /** Brings bytes into the page cache, without a copy where the system can; blocks on the disk. */
+    void load(long position, int size) throws IOException;
+
     /** For {@code sendfile}; null where there is no real file. */
     @Nullable
     FileChannel channel();

@@ -305,6 +305,11 @@ public final class SimulatedFileSystem implements FileSystem {
         }
 
         @Override
+        public void load(long position, int size) throws IOException {
+            check();
+        }
+
+        @Override
         public long size() throws IOException {
             check();
             return node.size;

@@ -79,9 +79,8 @@ final class FileSlice extends AbstractReferenceCounted implements LogSlice {
 
     @Override
     public void load() throws IOException {
-        FileChannel channel = channel();
-        if (channel != null) {
-            PageCache.load(channel, position, size);
+        if (file != null) {
+            file.load(position, size);
         }
     }
 

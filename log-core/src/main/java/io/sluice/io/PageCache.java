@@ -1,4 +1,4 @@
-package io.sluice.log.segment;
+package io.sluice.io;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
