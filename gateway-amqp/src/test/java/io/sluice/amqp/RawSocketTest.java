@@ -5,14 +5,18 @@ import static org.awaitility.Awaitility.await;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.sluice.amqp091.codec.BasicMethod;
+import io.sluice.amqp091.codec.ChannelMethod;
 import io.sluice.amqp091.codec.ConnectionMethod;
+import io.sluice.amqp091.codec.FieldTable;
 import io.sluice.amqp091.codec.FrameWriter;
 import io.sluice.amqp091.codec.Method;
 import io.sluice.amqp091.codec.Protocol;
 import io.sluice.amqp091.codec.QueueMethod;
-import java.io.DataInputStream;
+import io.sluice.amqp091.connection.Amqp091Settings;
+import io.sluice.io.DiskFileSystem;
+import io.sluice.shard.CoreSettings;
 import java.io.IOException;
-import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HexFormat;
@@ -21,6 +25,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -28,6 +33,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a client library would never send. */
 @Timeout(60)
+@ExtendWith(NoLeaks.class)
 class RawSocketTest {
     @TempDir
     private static Path directory;
@@ -44,68 +50,14 @@ class RawSocketTest {
         broker.close();
     }
 
-    private static final class Peer implements AutoCloseable {
-        final Socket socket;
-        final DataInputStream in;
-
-        Peer() throws IOException {
-            socket = new Socket("127.0.0.1", broker.port());
-            socket.setSoTimeout(10_000);
-            in = new DataInputStream(socket.getInputStream());
-        }
-
-        void send(byte[] bytes) throws IOException {
-            socket.getOutputStream().write(bytes);
-        }
-
-        void send(int channel, Method method) throws IOException {
-            ByteBuf out = Unpooled.buffer();
-            FrameWriter.method(out, channel, method);
-            byte[] bytes = new byte[out.readableBytes()];
-            out.readBytes(bytes);
-            send(bytes);
-        }
-
-        /** Next method; heartbeats are skipped. */
-        Method receive() throws IOException {
-            int type = in.readUnsignedByte();
-            in.readUnsignedShort();
-            byte[] payload = in.readNBytes(in.readInt());
-            assertThat(in.readUnsignedByte()).isEqualTo(Protocol.FRAME_END);
-            if (type == Protocol.FRAME_HEARTBEAT) {
-                return receive();
-            }
-            ByteBuf bytes = Unpooled.wrappedBuffer(payload);
-            return Method.decode(bytes.readInt(), bytes);
-        }
-
-        void login() throws IOException {
-            send(Protocol.header());
-            assertThat(receive()).isInstanceOfSatisfying(ConnectionMethod.Start.class, start -> {
-                assertThat(start.serverProperties()).containsEntry("product", "Sluice");
-                assertThat((Map<?, ?>) start.serverProperties().get("capabilities"))
-                        .hasSize(7);
-            });
-            send(
-                    0,
-                    new ConnectionMethod.StartOk(
-                            Map.of(), "PLAIN", "\0guest\0guest".getBytes(StandardCharsets.UTF_8), "en_US"));
-            assertThat(receive()).isEqualTo(new ConnectionMethod.Tune(2047, 131_072, 60));
-            send(0, new ConnectionMethod.TuneOk(10, 4096, 1));
-            send(0, new ConnectionMethod.Open("/"));
-            assertThat(receive()).isInstanceOf(ConnectionMethod.OpenOk.class);
-        }
-
-        @Override
-        public void close() throws IOException {
-            socket.close();
-        }
+    private static RawPeer peer() throws IOException {
+        return new RawPeer(broker.port());
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"414d515000010000", "414d515003010000", "474554202f204854", "1603010200"})
     void otherProtocolsAreAnsweredWithTheHeader(String hex) throws IOException {
-        try (Peer peer = new Peer()) {
+        try (RawPeer peer = peer()) {
             peer.send(HexFormat.of().parseHex(hex));
             assertThat(peer.in.readAllBytes()).isEqualTo(Protocol.header());
         }
@@ -120,7 +72,7 @@ class RawSocketTest {
         "0100010000000400140000CE, 504",
     })
     void malformedFramesBeforeLoginCloseTheConnection(String hex, int code) throws IOException {
-        try (Peer peer = new Peer()) {
+        try (RawPeer peer = peer()) {
             peer.send(Protocol.header());
             peer.receive();
             peer.send(HexFormat.of().parseHex(hex));
@@ -135,23 +87,23 @@ class RawSocketTest {
 
     @Test
     void methodsOutOfOrderAndBrokenArgumentsHaveTheirCodes() throws IOException {
-        try (Peer peer = new Peer()) {
-            peer.login();
+        try (RawPeer peer = peer()) {
+            peer.login(4096);
             peer.send(3, new QueueMethod.Purge("q", false));
             assertThat(((ConnectionMethod.Close) peer.receive()).replyCode()).isEqualTo(504);
             peer.send(0, new ConnectionMethod.CloseOk());
             assertThat(peer.in.read()).isEqualTo(-1);
         }
-        try (Peer peer = new Peer()) {
-            peer.login();
+        try (RawPeer peer = peer()) {
+            peer.login(4096);
             peer.send(HexFormat.of().parseHex("0100010000000500140 00A00CE".replace(" ", "")));
             peer.receive();
             // queue.declare whose name is longer than its frame
             peer.send(HexFormat.of().parseHex("010001000000080032000A0000FF61CE"));
             assertThat(((ConnectionMethod.Close) peer.receive()).replyCode()).isEqualTo(502);
         }
-        try (Peer peer = new Peer()) {
-            peer.login();
+        try (RawPeer peer = peer()) {
+            peer.login(4096);
             peer.send(HexFormat.of().parseHex("010001000000050014000A00CE"));
             peer.receive();
             // a body frame out of the blue
@@ -162,12 +114,257 @@ class RawSocketTest {
 
     @Test
     void silentPeerIsDroppedAfterTwoIntervals() throws IOException {
-        try (Peer peer = new Peer()) {
-            peer.login();
+        try (RawPeer peer = peer()) {
+            peer.login(4096);
             long start = System.nanoTime();
             byte[] heartbeats = peer.in.readAllBytes();
             assertThat(heartbeats).startsWith(8, 0, 0, 0, 0, 0, 0, 0xCE);
             assertThat(System.nanoTime() - start).isBetween(1_000_000_000L, 8_000_000_000L);
         }
+    }
+
+    /** Frames sent after channel 1 was opened, and the code of the connection.close that must follow. */
+    @ParameterizedTest(name = "{0}")
+    @CsvSource({
+        "method number unknown, 01 0001 00000004 003C0063 CE, 503",
+        "class unknown, 01 0001 00000004 00630001 CE, 503",
+        "method cut off, 01 0001 00000002 003C CE, 502",
+        "method empty, 01 0001 00000000 CE, 502",
+        "arguments cut off, 01 0001 00000005 003C0050 00 CE, 502",
+        "arguments too long, 01 0001 00000006 003C006E 01 00 CE, 502",
+        "broker's method, 01 0001 00000005 0032000B 00 CE, 502",
+        "get-empty from a client, 01 0001 00000005 003C0048 00 CE, 503",
+        "flow-ok unasked, 01 0001 00000005 00140015 01 CE, 503",
+        "header without method, 02 0001 0000000E 003C 0000 0000000000000001 0000 CE, 505",
+        "body without header, 03 0001 00000001 61 CE, 505",
+        "content on channel 0, 03 0000 00000001 61 CE, 505",
+        "heartbeat on a channel, 08 0001 00000000 CE, 501",
+        "frame type unknown, 04 0001 00000000 CE, 501",
+        "frame end wrong, 01 0001 00000005 00140014 01 00, 501",
+        "channel not open, 01 0002 00000005 00140014 01 CE, 504",
+        "channel opened twice, 01 0001 00000005 0014000A 00 CE, 504",
+        "channel above the maximum, 01 000B 00000005 0014000A 00 CE, 530",
+        "connection opened twice, 01 0000 00000008 000A0028 01 2F 00 00 CE, 503",
+        "connection method on a channel, 01 0001 00000004 000A0033 CE, 503"
+    })
+    void wrongFramesCloseTheConnectionWithTheirCode(String name, String hex, int code) throws IOException {
+        try (RawPeer peer = peer()) {
+            peer.login(4096);
+            peer.openChannel(1);
+            peer.sendHex(hex);
+            assertThat(peer.closedWith()).isEqualTo(code);
+        }
+    }
+
+    @Test
+    void wrongContentClosesTheConnectionWithItsCode() throws IOException {
+        for (int wrong = 0; wrong < 5; wrong++) {
+            try (RawPeer peer = peer()) {
+                peer.login(4096);
+                peer.openChannel(1);
+                ByteBuf out = Unpooled.buffer();
+                FrameWriter.method(out, 1, new BasicMethod.Publish("", "nowhere", false, false));
+                switch (wrong) {
+                    case 0 -> FrameWriter.method(out, 1, new BasicMethod.Publish("", "nowhere", false, false));
+                    case 1 -> RawPeer.frame(out, Protocol.FRAME_BODY, 1, new byte[1]);
+                    case 2 -> { // more body than announced
+                        RawPeer.header(out, 1, 5);
+                        RawPeer.frame(out, Protocol.FRAME_BODY, 1, new byte[3]);
+                        RawPeer.frame(out, Protocol.FRAME_BODY, 1, new byte[3]);
+                    }
+                    case 3 -> { // a property that ends behind its frame
+                        int start = FrameWriter.begin(out, Protocol.FRAME_HEADER, 1);
+                        out.writeShort(60).writeShort(0).writeLong(1).writeShort(0x8000).writeByte(200);
+                        FrameWriter.end(out, start);
+                    }
+                    default -> RawPeer.frame(out, Protocol.FRAME_BODY, 1, new byte[5000]); // above frame-max
+                }
+                peer.send(out);
+                assertThat(peer.closedWith()).isEqualTo(new int[] {505, 505, 501, 502, 501}[wrong]);
+            }
+        }
+    }
+
+    @Test
+    void tooLargeMessageClosesItsChannelBeforeItsBodyIsTaken() throws IOException {
+        try (RawPeer peer = peer()) {
+            peer.login(4096);
+            peer.openChannel(1);
+            ByteBuf out = Unpooled.buffer();
+            FrameWriter.method(out, 1, new BasicMethod.Publish("", "nowhere", false, false));
+            RawPeer.header(out, 1, 17 << 20);
+            RawPeer.frame(out, Protocol.FRAME_BODY, 1, new byte[4000]); // is dropped
+            peer.send(out);
+            assertThat(((ChannelMethod.Close) peer.receive()).replyCode()).isEqualTo(406);
+            peer.send(1, new ChannelMethod.CloseOk());
+            peer.openChannel(1);
+        }
+    }
+
+    @Test
+    void theCloseReachesAPeerThatIsStillSending() throws IOException {
+        try (RawPeer peer = peer()) {
+            peer.login(4096);
+            peer.openChannel(1);
+            ByteBuf out = Unpooled.buffer();
+            RawPeer.frame(out, Protocol.FRAME_BODY, 1, new byte[2_000_000]);
+            peer.send(out);
+            assertThat(((ConnectionMethod.Close) peer.receive()).replyCode()).isEqualTo(501);
+            assertThat(peer.in.read()).isEqualTo(-1);
+        }
+        await().until(() -> broker.gateway().connectionCount() == 0);
+    }
+
+    @Test
+    void handshakeMistakesHaveTheirCodes() throws IOException {
+        byte[] guest = "\0guest\0guest".getBytes(StandardCharsets.UTF_8);
+        Object[][] mistakes = {
+            {503, new ConnectionMethod.StartOk(Map.of(), "EXTERNAL", guest, "en_US")},
+            {502, new ConnectionMethod.StartOk(Map.of(), "PLAIN", new byte[] {1, 2, 3}, "en_US")},
+            {502, new ConnectionMethod.StartOk(Map.of(), "AMQPLAIN", new byte[] {9, 9}, "en_US")},
+            {503, new ConnectionMethod.TuneOk(0, 4096, 0)},
+            {503, new ConnectionMethod.Open("/")},
+        };
+        for (Object[] mistake : mistakes) {
+            try (RawPeer peer = peer()) {
+                peer.send(Protocol.header());
+                peer.receive();
+                peer.send(0, (Method) mistake[1]);
+                assertThat(peer.closedWith()).isEqualTo(mistake[0]);
+            }
+        }
+        for (ConnectionMethod.TuneOk tune : new ConnectionMethod.TuneOk[] {
+            new ConnectionMethod.TuneOk(3000, 4096, 0),
+            new ConnectionMethod.TuneOk(10, 1000, 0),
+            new ConnectionMethod.TuneOk(10, 200_000, 0)
+        }) {
+            try (RawPeer peer = peer()) {
+                peer.authenticate();
+                peer.send(0, tune);
+                assertThat(peer.closedWith()).isEqualTo(530);
+            }
+        }
+        try (RawPeer peer = peer()) { // no capabilities: the socket is closed, as the specification has it
+            peer.send(Protocol.header());
+            peer.receive();
+            peer.send(0, new ConnectionMethod.StartOk(Map.of(), "PLAIN", "\0guest\0no".getBytes(StandardCharsets.UTF_8), "en_US"));
+            assertThat(peer.in.read()).isEqualTo(-1);
+        }
+        try (RawPeer peer = peer()) { // AMQPLAIN
+            peer.send(Protocol.header());
+            peer.receive();
+            ByteBuf table = Unpooled.buffer();
+            FieldTable.write(table, Map.of("LOGIN", "guest", "PASSWORD", "guest"));
+            byte[] response = new byte[table.skipBytes(4).readableBytes()];
+            table.readBytes(response);
+            peer.send(0, new ConnectionMethod.StartOk(Map.of(), "AMQPLAIN", response, "en_US"));
+            assertThat(peer.receive()).isInstanceOf(ConnectionMethod.Tune.class);
+        }
+    }
+
+    @Test
+    void thoseWhoDoNotLogInAreDroppedInTime(@TempDir Path own) throws Exception {
+        Amqp091Settings d = Amqp091Settings.DEFAULT;
+        AmqpSettings hasty = new AmqpSettings(
+                1,
+                new Amqp091Settings(
+                        d.channelMax(), d.frameMax(), d.handshakeFrameMax(), d.heartbeatSeconds(), 1, 1 << 20, null));
+        try (TestBroker strict = new TestBroker(own, new DiskFileSystem(), CoreSettings.DEFAULT, hasty)) {
+            try (RawPeer silent = new RawPeer(strict.port());
+                    RawPeer headerOnly = new RawPeer(strict.port());
+                    RawPeer halfLogin = new RawPeer(strict.port())) {
+                headerOnly.send(Protocol.header());
+                headerOnly.receive();
+                halfLogin.authenticate();
+                assertThat(silent.in.read()).isEqualTo(-1);
+                assertThat(headerOnly.in.read()).isEqualTo(-1);
+                assertThat(halfLogin.in.read()).isEqualTo(-1);
+            }
+            // unfinished messages: 4 of the largest size per connection
+            try (RawPeer greedy = new RawPeer(strict.port())) {
+                greedy.login(131_072);
+                for (int channel = 1; channel <= 6; channel++) {
+                    greedy.openChannel(channel);
+                    ByteBuf out = Unpooled.buffer();
+                    FrameWriter.method(out, channel, new BasicMethod.Publish("", "q", false, false));
+                    RawPeer.header(out, channel, 1 << 20);
+                    for (int i = 0; i < 8; i++) {
+                        RawPeer.frame(out, Protocol.FRAME_BODY, channel, new byte[120_000]);
+                    }
+                    try {
+                        greedy.send(out);
+                    } catch (IOException closed) {
+                        break;
+                    }
+                    if (channel == 5) {
+                        break;
+                    }
+                }
+                assertThat(((ConnectionMethod.Close) greedy.receive()).replyCode()).isEqualTo(506);
+            }
+            await().until(() -> strict.gateway().connectionCount() == 0);
+        }
+    }
+
+    @Test
+    void heartbeatsAreSentAlsoToAPeerThatSends() throws IOException {
+        try (RawPeer peer = peer()) {
+            peer.login(4096);
+            peer.socket.setSoTimeout(100);
+            int beats = 0;
+            for (int i = 0; i < 30 && beats < 3; i++) {
+                peer.send(HexFormat.of().parseHex("08000000000000CE"));
+                try {
+                    assertThat(peer.in.readNBytes(8)).startsWith(8);
+                    beats++;
+                } catch (java.net.SocketTimeoutException quiet) {
+                    // not yet
+                }
+            }
+            assertThat(beats).isEqualTo(3);
+        }
+    }
+
+    @Test
+    void pipelinedMethodsTakeEffectInTheirOrderAndBeforeTheClose() throws Exception {
+        try (RawPeer peer = peer()) {
+            peer.login(131_072);
+            ByteBuf out = Unpooled.buffer();
+            FrameWriter.method(out, 1, new ChannelMethod.Open());
+            FrameWriter.method(out, 1, new QueueMethod.Declare("piped", false, true, false, false, true, Map.of()));
+            RawPeer.publish(out, 1, "piped", "one".getBytes(StandardCharsets.UTF_8));
+            FrameWriter.method(out, 1, new ChannelMethod.Close(200, "", 0, 0));
+            FrameWriter.method(out, 1, new ChannelMethod.Open());
+            FrameWriter.method(out, 1, new QueueMethod.Declare("piped", false, true, false, false, true, Map.of()));
+            RawPeer.publish(out, 1, "piped", "two".getBytes(StandardCharsets.UTF_8));
+            FrameWriter.method(out, 0, new ConnectionMethod.Close(200, "", 0, 0));
+            peer.send(out);
+            assertThat(peer.receive()).isInstanceOf(ChannelMethod.OpenOk.class);
+            assertThat(peer.receive()).isInstanceOf(ChannelMethod.CloseOk.class);
+            assertThat(peer.receive()).isInstanceOf(ChannelMethod.OpenOk.class);
+            assertThat(peer.receive()).isInstanceOf(ConnectionMethod.CloseOk.class);
+            assertThat(peer.in.read()).isEqualTo(-1);
+        }
+        await().until(() -> broker.host().table().queue("piped").stats().ready() == 2);
+    }
+
+    @Test
+    void lostPeersGiveBackWhatTheyHeld() throws Exception {
+        try (RawPeer owner = peer()) {
+            owner.login(131_072);
+            owner.openChannel(1);
+            owner.send(1, new QueueMethod.Declare("held", false, false, false, false, false, Map.of()));
+            owner.receive();
+            ByteBuf out = Unpooled.buffer();
+            RawPeer.publish(out, 1, "held", new byte[10]);
+            // and one that is never finished
+            FrameWriter.method(out, 1, new BasicMethod.Publish("", "held", false, false));
+            RawPeer.header(out, 1, 100_000);
+            RawPeer.frame(out, Protocol.FRAME_BODY, 1, new byte[50_000]);
+            owner.send(out);
+            await().until(() -> broker.host().table().queue("held").stats().ready() == 1);
+            owner.socket.setSoLinger(true, 0); // reset instead of a close
+        }
+        await().until(() -> broker.gateway().connectionCount() == 0);
     }
 }

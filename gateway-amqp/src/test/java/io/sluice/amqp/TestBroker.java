@@ -14,7 +14,9 @@ import io.sluice.engine.local.LocalLogEngine;
 import io.sluice.engine.local.LocalLogSettings;
 import io.sluice.io.Clock;
 import io.sluice.io.DiskFileSystem;
+import io.sluice.io.FileSystem;
 import io.sluice.io.SystemClock;
+import io.sluice.routing.VirtualHost;
 import io.sluice.routing.catalog.RoutingBroker;
 import io.sluice.shard.Core;
 import io.sluice.shard.CoreSettings;
@@ -34,16 +36,42 @@ final class TestBroker implements AutoCloseable {
     private final Channel listener;
 
     TestBroker(Path directory) throws Exception {
+        this(directory, new DiskFileSystem(), CoreSettings.DEFAULT, AmqpSettings.DEFAULT);
+    }
+
+    /** With a disk whose free space is looked at every 20 ms. */
+    TestBroker(Path directory, FileSystem files, CoreSettings coreSettings, AmqpSettings settings) throws Exception {
         Clock clock = new SystemClock();
-        engine = LocalLogEngine.open(directory, LocalLogSettings.DEFAULT, new DiskFileSystem(), clock);
-        core = Core.start(engine, clock, CoreSettings.DEFAULT);
+        LocalLogSettings log = LocalLogSettings.DEFAULT;
+        engine = LocalLogEngine.open(
+                directory,
+                new LocalLogSettings(
+                        log.nodeId(),
+                        4 << 20,
+                        log.checkpointMillis(),
+                        log.checkpointBytes(),
+                        log.tailCacheBytes(),
+                        log.decodedCacheBytes(),
+                        log.maxDecodedBytes(),
+                        log.openFiles(),
+                        log.readerThreads(),
+                        log.warmBytes(),
+                        log.retentionMillis(),
+                        log.tombstoneMillis(),
+                        log.producerIdleMillis(),
+                        20,
+                        1 << 20,
+                        2 << 20),
+                files,
+                clock);
+        core = Core.start(engine, clock, coreSettings);
         broker = RoutingBroker.open(engine, core.shard(), core.queues(), clock);
         Authenticator guest = credentials -> CompletableFuture.completedFuture(
                 "guest".equals(credentials.user())
                                 && "guest".equals(new String(credentials.password(), StandardCharsets.UTF_8))
                         ? Optional.of(new Caller(new Principal("guest"), "/", Authorizer.PERMIT_ALL, "test"))
                         : Optional.empty());
-        gateway = new AmqpGateway(broker, guest, AmqpSettings.DEFAULT);
+        gateway = new AmqpGateway(broker, guest, settings);
         gateway.start();
         listener = new ServerBootstrap()
                 .group(loops)
@@ -64,6 +92,18 @@ final class TestBroker implements AutoCloseable {
 
     RoutingBroker broker() {
         return broker;
+    }
+
+    LocalLogEngine engine() {
+        return engine;
+    }
+
+    VirtualHost host() {
+        VirtualHost host = broker.virtualHost("/");
+        if (host == null) {
+            throw new IllegalStateException("no vhost /");
+        }
+        return host;
     }
 
     @Override

@@ -45,6 +45,8 @@ public final class MessageHeaders {
     public static final byte[] DEATH_EXCHANGE = name("sl.death.exchange");
 
     public static final byte[] DEATH_KEY = name("sl.death.key");
+    /** Which entry of the history, newest first and counted from 0, was the first death; absent = the last entry. */
+    public static final byte[] DEATH_FIRST = name("sl.death.first");
 
     public static final byte[] CONTENT_TYPE = name("content-type");
     public static final byte[] CONTENT_ENCODING = name("content-encoding");

@@ -6,6 +6,7 @@ import io.sluice.engine.LogEngine.DiskState;
 import io.sluice.routing.Broker;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** AMQP 0-9-1 over accepted sockets: makes connections and tells them about the disk and the end. Thread-safe. */
 public final class Amqp091 {
@@ -18,7 +19,7 @@ public final class Amqp091 {
      * @param version version of the product, told to clients
      */
     public Amqp091(Broker broker, Authenticator authenticator, Amqp091Settings settings, String version) {
-        this.shared = new Shared(broker, authenticator, settings, new ExclusiveQueues(), version);
+        this.shared = new Shared(broker, authenticator, settings, new ExclusiveQueues(), new AtomicLong(), version);
     }
 
     /** Watches the disk; called once, before connections. */

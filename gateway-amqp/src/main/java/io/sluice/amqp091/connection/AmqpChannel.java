@@ -11,6 +11,7 @@ import io.sluice.amqp091.codec.Protocol;
 import io.sluice.amqp091.codec.QueueMethod;
 import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.amqp091.codec.TxMethod;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One channel: gives frames to publisher, consumers and entity operations.
@@ -23,6 +24,9 @@ import io.sluice.amqp091.codec.TxMethod;
  * Confined to the connection's loop.
  */
 final class AmqpChannel {
+    /** Octets kept with each frame: its type and size. */
+    static final int HELD_OVERHEAD = 5;
+
     static final int OPEN = Protocol.id(Protocol.CLASS_CHANNEL, 10);
 
     private sealed interface State {
@@ -38,6 +42,9 @@ final class AmqpChannel {
     private final ChannelConsumers consumers;
     private final Entities entities;
     private State state = new State.Open();
+    private int waiting;
+    private boolean busy;
+    private @Nullable ByteBuf held;
 
     AmqpChannel(AmqpConnection connection, int number) {
         this.connection = connection;
@@ -63,6 +70,64 @@ final class AmqpChannel {
     void opened(ByteBuf payload) {
         Method.decode(payload.readInt(), payload);
         reply(new ChannelMethod.OpenOk());
+    }
+
+    boolean isOpen() {
+        return state instanceof State.Open;
+    }
+
+    /** One more answer of the catalog or a queue is waited for; true if the channel was idle. */
+    boolean startWaiting() {
+        waiting++;
+        boolean idle = !busy;
+        busy = true;
+        return idle;
+    }
+
+    /** One answer has come; true if it was the last. */
+    boolean stopWaiting() {
+        return --waiting == 0;
+    }
+
+    boolean isWaiting() {
+        return waiting > 0;
+    }
+
+    /** Nothing is waited for and no frame is kept; true if that is new. */
+    boolean becomeIdle() {
+        boolean was = busy;
+        busy = false;
+        return was;
+    }
+
+    /** True if frames must be kept for later, so that they take effect in their order. */
+    boolean mustHold() {
+        return busy;
+    }
+
+    /** Keeps a copy of a frame; answers the bytes that takes. */
+    int hold(int type, ByteBuf payload) {
+        ByteBuf frames = held;
+        if (frames == null) {
+            frames = connection.ctx().alloc().buffer(payload.readableBytes() + 64);
+            held = frames;
+        }
+        int size = payload.readableBytes();
+        frames.writeByte(type).writeInt(size).writeBytes(payload);
+        return size + HELD_OVERHEAD;
+    }
+
+    /** Takes the frames kept, null if there are none. */
+    @Nullable
+    ByteBuf takeHeld() {
+        ByteBuf frames = held;
+        held = null;
+        return frames;
+    }
+
+    /** Puts frames back that must wait once more. */
+    void putBack(ByteBuf frames) {
+        held = frames;
     }
 
     void reply(Method method) {
@@ -156,5 +221,14 @@ final class AmqpChannel {
     void release() {
         publisher.release();
         consumers.release();
+    }
+
+    /** Frames kept are never looked at. */
+    void dropHeld() {
+        ByteBuf frames = held;
+        if (frames != null) {
+            held = null;
+            frames.release();
+        }
     }
 }

@@ -14,11 +14,13 @@ import io.sluice.amqp091.codec.Protocol;
 import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.engine.LogEngine.DiskState;
 import io.sluice.routing.VirtualHost;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -28,13 +30,18 @@ import org.slf4j.LoggerFactory;
 
 /**
  * One connection: gives each frame to its channel, closes channels on soft and itself on hard errors, and hands over what a read
- * brought. While a channel waits for the catalog or a queue nothing more is decoded, so methods take effect in wire order.
- * Confined to its event loop. States: {@link ConnectionState}.
+ * brought. While a channel waits for the catalog or a queue its further frames are kept, so that methods of a channel take effect in
+ * wire order; when more than {@value #HELD_BYTES} bytes are kept nothing more is decoded. Confined to its event loop. States:
+ * {@link ConnectionState}.
  */
 final class AmqpConnection extends ChannelInboundHandlerAdapter implements FrameHandler {
     private static final Logger LOG = LoggerFactory.getLogger(AmqpConnection.class);
     /** Time for the peer's close-ok, seconds. */
     private static final int CLOSE_SECONDS = 5;
+    /** Time for the peer to close its side, seconds. */
+    private static final int LINGER_SECONDS = 2;
+    /** Frames kept for channels that wait, bytes. */
+    private static final int HELD_BYTES = 256 * 1024;
 
     private final Shared shared;
     private final FrameDecoder decoder;
@@ -50,13 +57,19 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     private ConnectionState state = new ConnectionState.AwaitStartOk();
     private int frameMax;
     private int channelMax;
+    private final BodyBudget bodies;
+    private @Nullable Future<?> handshakeTimer;
     private int waiting;
+    private int busyChannels;
+    private int heldBytes;
+    private boolean closeRequested;
     private Map<String, @Nullable Object> clientCapabilities = Map.of();
 
     AmqpConnection(Shared shared) {
         this.shared = shared;
         this.frameMax = shared.settings().handshakeFrameMax();
         this.decoder = new FrameDecoder(this, frameMax);
+        this.bodies = shared.newBodyBudget();
     }
 
     FrameDecoder decoder() {
@@ -70,15 +83,22 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         out = output;
         handshake = new Handshake(this, shared, ctx);
         handshake.start();
-        ctx.executor().schedule(this::handshakeTimeout, shared.settings().handshakeSeconds(), TimeUnit.SECONDS);
+        handshakeTimer = ctx.executor()
+                .schedule(this::handshakeTimeout, shared.settings().handshakeSeconds(), TimeUnit.SECONDS);
     }
 
     private void handshakeTimeout() {
         if (!(state instanceof ConnectionState.Open) && !isClosed() && !(state instanceof ConnectionState.Closing)) {
-            LOG.info(
-                    "{}: handshake not finished after {} s, closed",
-                    this,
-                    shared.settings().handshakeSeconds());
+            abort("handshake not finished after " + shared.settings().handshakeSeconds() + " s");
+        }
+    }
+
+    /** Closes the socket without a word to the peer. */
+    void abort(String why) {
+        if (!isClosed()) {
+            LOG.info("{}: {}, closed", this, why);
+            state = new ConnectionState.Closed();
+            decoder.stop();
             ctx().close();
         }
     }
@@ -105,6 +125,10 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
 
     PublishPipeline publishes() {
         return require(publishes);
+    }
+
+    BodyBudget bodies() {
+        return bodies;
     }
 
     int frameMax() {
@@ -147,10 +171,8 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         channelMax = agreedChannelMax;
         frameMax = agreedFrameMax;
         decoder.maxFrameSize(agreedFrameMax);
-        heartbeats = new Heartbeats(ctx(), output(), () -> {
-            LOG.info("{}: no heartbeat for two intervals of {} s, closed", this, heartbeatSeconds);
-            ctx().close();
-        });
+        heartbeats = new Heartbeats(
+                ctx(), output(), () -> abort("no heartbeat for two intervals of " + heartbeatSeconds + " s"));
         heartbeats.start(heartbeatSeconds);
     }
 
@@ -159,6 +181,9 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         openHost = host;
         publishes = new PublishPipeline(this);
         state = new ConnectionState.Open();
+        if (handshakeTimer != null) {
+            handshakeTimer.cancel(false);
+        }
     }
 
     @Override
@@ -169,6 +194,18 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         if (isClosed()) {
             return;
         }
+        AmqpChannel waits = busyChannels == 0 || channel == 0 ? null : channels.get(channel);
+        if (waits != null && waits.mustHold()) {
+            heldBytes += waits.hold(type, payload);
+            if (heldBytes > HELD_BYTES) {
+                updateReading();
+            }
+            return;
+        }
+        handle(type, channel, payload);
+    }
+
+    private void handle(int type, int channel, ByteBuf payload) {
         int method = type == Protocol.FRAME_METHOD && payload.readableBytes() >= 4
                 ? payload.getInt(payload.readerIndex())
                 : 0;
@@ -195,8 +232,12 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         }
         Method method = Method.decode(payload.readInt(), payload);
         if (method instanceof ConnectionMethod.Close) {
-            output().method(0, new ConnectionMethod.CloseOk());
-            finish();
+            closeRequested = true;
+            if (busyChannels == 0) {
+                closeAsRequested();
+            } else {
+                updateReading(); // what came before it takes effect before it
+            }
         } else if (method instanceof ConnectionMethod.CloseOk) {
             if (state instanceof ConnectionState.Closing) {
                 finish();
@@ -204,6 +245,12 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         } else if (!(state instanceof ConnectionState.Closing)) {
             require(handshake).method(method);
         }
+    }
+
+    private void closeAsRequested() {
+        handOver();
+        output().method(0, new ConnectionMethod.CloseOk());
+        finish();
     }
 
     private void channelFrame(int type, int number, int method, ByteBuf payload) {
@@ -226,6 +273,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
 
     void removed(AmqpChannel channel) {
         channels.remove(channel.number());
+        idle(channel);
     }
 
     /** Ends the channel or the connection, depending on the error. */
@@ -246,15 +294,21 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     @Override
     public void malformed(AmqpException error) {
         closeWith(error, 0);
-        ctx().close(); // nothing readable follows, not even a close-ok
+        if (!isClosed()) {
+            finish(); // nothing readable follows, not even a close-ok
+        }
     }
 
     /** Sends {@code connection.close}, waits for the answer unless the peer is not authenticated. */
     void closeWith(AmqpException error, int method) {
-        if (isClosed() || state instanceof ConnectionState.Closing) {
-            return;
+        if (!isClosed() && !(state instanceof ConnectionState.Closing)) {
+            LOG.warn("{}: connection closed: {}", this, error.getMessage());
+            sendClose(error, method);
         }
-        LOG.warn("{}: connection closed: {}", this, error.getMessage());
+    }
+
+    /** As {@link #closeWith}, of which the caller has written the log line. */
+    void sendClose(AmqpException error, int method) {
         boolean known = state instanceof ConnectionState.Open;
         output().method(
                         0,
@@ -266,6 +320,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         if (known) {
             state = new ConnectionState.Closing();
             releaseAll();
+            ctx().executor().execute(this::updateReading); // for the close-ok
             output().flush();
             ctx().executor().schedule(() -> ctx().close(), CLOSE_SECONDS, TimeUnit.SECONDS);
         } else {
@@ -277,14 +332,18 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         state = new ConnectionState.Closed();
         decoder.stop();
         releaseAll();
-        output().flushAndClose();
+        ctx().channel().config().setAutoRead(true); // sees the peer close its side
+        output().flushAndLinger(LINGER_SECONDS);
     }
 
     private void releaseAll() {
         for (AmqpChannel channel : new ArrayList<>(channels.values())) {
             channel.release();
+            channel.dropHeld();
+            idle(channel);
         }
         channels.clear();
+        heldBytes = 0;
         if (heartbeats != null) {
             heartbeats.stop();
         }
@@ -320,12 +379,17 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     }
 
     /**
-     * Goes on with {@code then} on this loop; until it has run, nothing more of this connection is decoded. Failures close the
-     * channel (0: the connection).
+     * Goes on with {@code then} on this loop; until it has run, nothing more of the channel takes effect (0: of the connection).
+     * Failures close the channel (0: the connection).
      */
-    <T extends @Nullable Object> void await(int channel, int method, CompletionStage<T> stage, Consumer<T> then) {
+    <T extends @Nullable Object> void await(int number, int method, CompletionStage<T> stage, Consumer<T> then) {
         handOver();
-        waiting++;
+        AmqpChannel channel = channels.get(number);
+        if (channel == null) {
+            waiting++;
+        } else if (channel.startWaiting()) {
+            busyChannels++;
+        }
         updateReading();
         stage.whenComplete((value, failure) -> {
             try {
@@ -337,26 +401,76 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     }
 
     private <T extends @Nullable Object> void awaited(
-            int channel, int method, T value, @Nullable Throwable failure, Consumer<T> then) {
-        waiting--;
-        if (isClosed()) {
+            @Nullable AmqpChannel channel, int method, T value, @Nullable Throwable failure, Consumer<T> then) {
+        if (isClosed() || state instanceof ConnectionState.Closing) {
             return;
         }
+        int number = channel == null ? 0 : channel.number();
         try {
             if (failure != null) {
                 throw Failures.of(failure);
             }
-            then.accept(value);
+            if (channel == null || channel.isOpen()) {
+                then.accept(value);
+            }
         } catch (RuntimeException e) {
-            fail(channel, method, e);
+            fail(number, method, e);
+        }
+        if (channel == null) {
+            waiting--;
+        } else if (channel.stopWaiting()) {
+            goOn(channel);
+        }
+        if (closeRequested && busyChannels == 0 && state instanceof ConnectionState.Open) {
+            closeAsRequested();
+            return;
         }
         updateReading();
+        endOfRead();
+    }
+
+    /** Takes up the frames that came while the channel waited. */
+    private void goOn(AmqpChannel channel) {
+        ByteBuf frames = channel.takeHeld();
+        if (frames != null && !replay(channel.number(), frames)) {
+            frames.release();
+        }
+        if (!channel.isWaiting()) {
+            idle(channel);
+        }
+    }
+
+    /** True if a channel keeps the rest. */
+    private boolean replay(int number, ByteBuf frames) {
+        while (frames.isReadable() && state instanceof ConnectionState.Open) {
+            AmqpChannel present = channels.get(number);
+            if (present != null && present.isWaiting()) {
+                present.putBack(frames);
+                return true;
+            }
+            int type = frames.readUnsignedByte();
+            int size = frames.readInt();
+            heldBytes -= size + AmqpChannel.HELD_OVERHEAD;
+            handle(type, number, frames.readSlice(size));
+        }
+        return false;
+    }
+
+    private void idle(AmqpChannel channel) {
+        if (channel.becomeIdle()) {
+            busyChannels--;
+        }
     }
 
     /** Stops or resumes decoding and reading. */
     void updateReading() {
-        boolean go = waiting == 0 && (publishes == null || !publishes.isPaused());
-        if (go == !decoder.isSuspended()) {
+        boolean closing = state instanceof ConnectionState.Closing;
+        boolean go = closing
+                || waiting == 0
+                        && !closeRequested
+                        && heldBytes <= HELD_BYTES
+                        && (publishes == null || !publishes.isPaused());
+        if (isClosed() || go == !decoder.isSuspended()) {
             return;
         }
         ctx().channel().config().setAutoRead(go);
@@ -404,6 +518,9 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         if (state instanceof ConnectionState.Open) {
             LOG.info("{}: peer closed the socket without connection.close", this);
         }
+        if (handshakeTimer != null) {
+            handshakeTimer.cancel(false);
+        }
         state = new ConnectionState.Closed();
         releaseAll();
         output().release();
@@ -412,8 +529,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        LOG.info("{}: {}", this, cause.toString());
-        ctx.close();
+        abort(cause instanceof IOException ? "connection lost: " + cause.getMessage() : cause.toString());
     }
 
     @Override

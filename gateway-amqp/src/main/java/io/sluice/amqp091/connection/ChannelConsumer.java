@@ -25,8 +25,13 @@ final class ChannelConsumer implements DeliverySink {
     private final boolean noAck;
     private final boolean get;
     private final int prefetch;
+    /** Deliveries that may be unsettled here, 0 = no limit. */
+    private int window;
+
     private @Nullable QueueConsumer attachment;
     private int open;
+    private int parked;
+    private boolean begun;
     private int used;
     private int delivered;
     private boolean cancelled;
@@ -42,6 +47,7 @@ final class ChannelConsumer implements DeliverySink {
         this.noAck = noAck;
         this.get = get;
         this.prefetch = prefetch;
+        this.window = prefetch;
     }
 
     String tag() {
@@ -80,6 +86,7 @@ final class ChannelConsumer implements DeliverySink {
 
     /** Grants the first credit. */
     void begin() {
+        begun = true;
         if (attachment != null) {
             attachment.credit(initialCredit());
             attachment.flush();
@@ -87,11 +94,40 @@ final class ChannelConsumer implements DeliverySink {
     }
 
     private int initialCredit() {
-        return get ? 1 : hasWindow() ? WINDOW : prefetch;
+        return get ? 1 : hasWindow() ? WINDOW : window;
+    }
+
+    /**
+     * Follows the limit over all consumers of the channel, so that a channel does not draw messages that it cannot pass on while
+     * others are idle.
+     *
+     * @param channelPrefetch 0 = none
+     */
+    void limit(int channelPrefetch) {
+        int wanted = channelPrefetch == 0 || prefetch > 0 && prefetch < channelPrefetch ? prefetch : channelPrefetch;
+        if (wanted == window || noAck || get) {
+            return;
+        }
+        window = wanted;
+        if (begun && !cancelled && attachment != null) {
+            attachment.stop();
+            used = 0;
+            attachment.credit(Math.max(0, initialCredit() - open - parked));
+            attachment.flush();
+        }
+    }
+
+    /** {@code count} more deliveries wait on this side, or fewer. */
+    void parked(int count) {
+        parked += count;
+    }
+
+    boolean hasParked() {
+        return parked > 0;
     }
 
     private boolean hasWindow() {
-        return noAck || prefetch == 0;
+        return noAck || window == 0;
     }
 
     @Override

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -92,6 +93,9 @@ final class ChannelConsumers {
         }
         if (qos.global()) {
             channelPrefetch = qos.prefetchCount();
+            for (ChannelConsumer consumer : byTag.values()) {
+                consumer.limit(channelPrefetch);
+            }
             resume();
         } else {
             prefetch = qos.prefetchCount();
@@ -134,7 +138,8 @@ final class ChannelConsumers {
         ChannelConsumer consumer = new ChannelConsumer(this, tag, queue, consume.noAck(), false, prefetch);
         QueueConsumer end = attach(consumer, consume.exclusive());
         CompletableFuture<@Nullable Void> applied = new CompletableFuture<>();
-        end.barrier(() -> applied.complete(null));
+        end.drain(() -> applied.complete(null)); // has no credit yet; comes after a refusal, which is told the same way
+        end.flush();
         connection.await(channel.number(), consume.id(), applied, done -> {
             if (released) {
                 return;
@@ -144,6 +149,7 @@ final class ChannelConsumers {
                 throw inUse(queue, consumer.closedReason());
             }
             byTag.put(tag, consumer);
+            consumer.limit(channelPrefetch);
             if (!consume.noWait()) {
                 channel.reply(new BasicMethod.ConsumeOk(tag));
             }
@@ -210,9 +216,11 @@ final class ChannelConsumers {
         for (int i = from; i < batch.size(); i++) {
             if (mustPark(consumer)) {
                 parked.add(new Parked(consumer, (DeliveryBatch) batch.retain(), i));
+                consumer.parked(batch.size() - i);
                 break;
             }
             write(consumer, batch, i);
+            connection.output().spill();
             written++;
         }
         if (written > 0) {
@@ -223,9 +231,13 @@ final class ChannelConsumers {
         }
     }
 
+    /** A client that does not read holds what its socket's buffers take; the rest stays in the batches of the log. */
     private boolean mustPark(ChannelConsumer consumer) {
         return !consumer.isGet()
-                && (!flowing || channelPrefetch > 0 && !consumer.isNoAck() && unacked.size() >= channelPrefetch);
+                && (!flowing
+                        || !connection.output().isWritable()
+                        || channelPrefetch > 0 && !consumer.isNoAck() && unacked.size() >= channelPrefetch
+                        || consumer.hasParked());
     }
 
     private void write(ChannelConsumer consumer, DeliveryBatch batch, int i) {
@@ -306,13 +318,18 @@ final class ChannelConsumers {
 
     /** Writes what was held back, as far as it may leave now. */
     void resume() {
-        int rounds = parked.size();
-        while (rounds-- > 0) {
-            Parked next = parked.remove();
-            try {
-                deliver(next.consumer(), next.batch(), next.from());
-            } finally {
-                next.batch().release();
+        if (!parked.isEmpty()) {
+            List<Parked> entries = new ArrayList<>(parked);
+            parked.clear();
+            for (Parked entry : entries) {
+                entry.consumer().parked(entry.from() - entry.batch().size());
+            }
+            for (Parked entry : entries) { // what must wait again goes to the end, a consumer's in its order
+                try {
+                    deliver(entry.consumer(), entry.batch(), entry.from());
+                } finally {
+                    entry.batch().release();
+                }
             }
         }
         for (ChannelConsumer consumer : new ArrayList<>(byTag.values())) {
@@ -343,6 +360,7 @@ final class ChannelConsumers {
             for (int i = entry.from(); i < entry.batch().size(); i++) {
                 consumer.handBack(entry.batch().deliveryId(i));
             }
+            consumer.parked(entry.from() - entry.batch().size());
             entry.batch().release();
             return true;
         });

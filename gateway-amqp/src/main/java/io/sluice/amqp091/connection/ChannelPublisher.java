@@ -3,8 +3,6 @@ package io.sluice.amqp091.connection;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.netty.buffer.ByteBuf;
-import io.sluice.access.Operation;
-import io.sluice.access.Resource;
 import io.sluice.amqp091.codec.AmqpException;
 import io.sluice.amqp091.codec.BasicMethod;
 import io.sluice.amqp091.codec.ContentHeader;
@@ -14,9 +12,7 @@ import io.sluice.amqp091.convert.InboundMessage;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
 import io.sluice.message.RecordFields;
-import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.Route;
-import io.sluice.routing.RoutingTable;
 import io.sluice.routing.topic.TopicNames;
 import io.sluice.shard.PublishBatch;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +29,7 @@ final class ChannelPublisher {
         BODY
     }
 
-    private static final byte[] NONE = {};
+    private static final String TOPIC_EXCHANGE = "amq.topic";
 
     private final AmqpConnection connection;
     private final int channel;
@@ -45,15 +41,9 @@ final class ChannelPublisher {
     private long sequence;
     private boolean released;
 
-    private byte[] exchangeBytes = NONE;
-    private byte[] keyBytes = NONE;
-    private String exchange = "";
-    private String key = "";
-    private boolean known;
+    private final PublishAddresses addresses = new PublishAddresses();
+    private PublishAddress address = PublishAddress.NONE;
     private boolean mandatory;
-    private @Nullable RoutingTable table;
-    private @Nullable Route route;
-    private int routeQos = -1;
 
     private @Nullable ByteBuf body;
     private int bodyLength;
@@ -77,72 +67,17 @@ final class ChannelPublisher {
     /** Arguments of {@code basic.publish}. */
     void publish(ByteBuf in) {
         in.skipBytes(2);
-        boolean same = isLastAddress(in);
-        int exchangeLength = in.readUnsignedByte();
-        if (same && known) {
-            in.skipBytes(exchangeLength);
-            in.skipBytes(in.readUnsignedByte());
-        } else {
-            known = false;
-            route = null;
-            exchangeBytes = new byte[exchangeLength];
-            in.readBytes(exchangeBytes);
-            keyBytes = new byte[in.readUnsignedByte()];
-            in.readBytes(keyBytes);
-            exchange = new String(exchangeBytes, UTF_8);
-            key = new String(keyBytes, UTF_8);
-        }
+        address = addresses.read(in);
         int bits = in.readByte();
         mandatory = (bits & 1) != 0;
         if ((bits & 2) != 0) {
             throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "immediate=true");
         }
-        checkExchange();
-        known = true;
+        if (in.isReadable()) {
+            throw new AmqpException(ReplyCode.SYNTAX_ERROR, "bytes after the arguments of basic.publish");
+        }
+        address.check(connection);
         expect = Expect.HEADER;
-    }
-
-    /** True if exchange and routing key are those of the message before. */
-    private boolean isLastAddress(ByteBuf in) {
-        int at = in.readerIndex();
-        return matchesAt(in, at, exchangeBytes) && matchesAt(in, at + 1 + exchangeBytes.length, keyBytes);
-    }
-
-    private static boolean matchesAt(ByteBuf in, int at, byte[] last) {
-        if (at + last.length >= in.writerIndex() || in.getUnsignedByte(at) != last.length) {
-            return false;
-        }
-        for (int i = 0; i < last.length; i++) {
-            if (in.getByte(at + 1 + i) != last[i]) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    @SuppressWarnings("ReferenceEquality") // a table is immutable: the same object means nothing changed
-    private void checkExchange() {
-        RoutingTable now = connection.host().table();
-        if (known && now == table) {
-            return;
-        }
-        table = now;
-        route = null;
-        if (!exchange.isEmpty()) {
-            ExchangeInfo info = now.exchange(exchange);
-            if (info == null) {
-                throw new AmqpException(
-                        ReplyCode.NOT_FOUND,
-                        "no exchange '" + exchange + "' in vhost '"
-                                + connection.host().name() + "'");
-            }
-            if (info.internal()) {
-                throw new AmqpException(
-                        ReplyCode.ACCESS_REFUSED, "cannot publish to internal exchange '" + exchange + "'");
-            }
-        }
-        Entities.permit(
-                connection, Operation.WRITE, Resource.Kind.EXCHANGE, exchange.isEmpty() ? "amq.default" : exchange);
     }
 
     /** A content header frame. */
@@ -182,79 +117,89 @@ final class ChannelPublisher {
             throw new AmqpException(ReplyCode.UNEXPECTED_FRAME, "body frame without content header");
         }
         int length = payload.readableBytes();
+        if (length == 0) {
+            return;
+        }
         ByteBuf parts = body;
         if (parts == null && length == bodyLength) {
             complete(payload, payload.readerIndex());
             return;
         }
+        if ((parts == null ? 0 : parts.readableBytes()) + length > bodyLength) {
+            throw new AmqpException(
+                    ReplyCode.FRAME_ERROR, "body frames exceed the announced size of " + bodyLength + " bytes");
+        }
+        connection.bodies().take(length);
         if (parts == null) {
             // grows as parts come: what a client only announces takes no memory
             parts = connection.ctx().alloc().buffer(Math.min(bodyLength, 2 * length));
             body = parts;
         }
-        if (parts.readableBytes() + length > bodyLength) {
-            throw new AmqpException(
-                    ReplyCode.FRAME_ERROR, "body frames exceed the announced size of " + bodyLength + " bytes");
-        }
         parts.writeBytes(payload);
         if (parts.readableBytes() == bodyLength) {
-            body = null;
             try {
                 complete(parts, 0);
             } finally {
-                parts.release();
+                dropBody();
             }
+        }
+    }
+
+    private void dropBody() {
+        ByteBuf parts = body;
+        if (parts != null) {
+            body = null;
+            connection.bodies().giveBack(parts.writerIndex());
+            parts.release();
         }
     }
 
     private void complete(ByteBuf content, int start) {
         expect = Expect.METHOD;
         boolean persistent = header.octet(ContentHeader.DELIVERY_MODE) == 2;
-        Route target = route(persistent || confirming ? 1 : 0);
+        int qos = persistent || confirming ? 1 : 0;
+        boolean retained = message.isRetained() && address.exchange().equals(TOPIC_EXCHANGE);
+        String topic = retained ? TopicNames.topicOfKey(address.key()) : "";
+        Route target = retained ? address.retainedRoute(topic, qos) : address.route(qos);
         long number = confirming ? ++sequence : 0;
         if (target.isEmpty()) {
             if (mandatory) {
                 returnMessage(content, start);
             }
         } else {
-            append(target, content, start, persistent, number);
+            append(target, topic, content, start, persistent, number);
         }
         connection.publishes().added(this, number);
     }
 
-    private Route route(int qos) {
-        Route present = route;
-        RoutingTable now = table;
-        if ((present == null || routeQos != qos) && now != null) {
-            present = now.route(exchange, key, qos, null);
-            route = present;
-            routeQos = qos;
-        }
-        return present == null ? Route.NONE : present;
-    }
-
-    private void append(Route target, ByteBuf content, int start, boolean persistent, long number) {
+    /**
+     * Adds a message to the batch.
+     *
+     * @param topic MQTT topic of a message to be retained, which is its record key; else empty
+     */
+    private void append(Route target, String topic, ByteBuf content, int start, boolean persistent, long number) {
         PublishBatch batch = connection.publishes().batch();
         ByteBuf out = batch.buffer();
         int begin = out.writerIndex();
         batch.begin();
-        boolean ownKey = message.hasKey();
+        boolean ownKey = message.hasKey() && topic.isEmpty();
         if (ownKey) {
             RecordFields.writeVarint(out, message.keyLength());
             out.writeBytes(header.buffer(), message.keyStart(), message.keyLength());
         } else {
-            RecordFields.writeBytes(out, keyBytes);
+            RecordFields.writeBytes(out, topic.isEmpty() ? address.keyBytes() : topic.getBytes(UTF_8));
         }
         RecordFields.writeVarint(out, bodyLength);
         out.writeBytes(content, start, bodyLength);
         int headersAt = out.writerIndex();
         batch.headers();
         long now = connection.shared().broker().clock().epochMillis();
-        int headers = message.writeHeaders(out, exchangeBytes, keyBytes, now);
+        int headers =
+                message.writeHeaders(out, address.exchangeBytes(), address.keyBytes(), ownKey || !topic.isEmpty(), now);
         long timestamp = message.timestamp(now);
         if (target.direct().length > 0) {
             AmqpDirectMessage direct = new AmqpDirectMessage(
-                    TopicNames.topicOfKey(key),
+                    TopicNames.topicOfKey(address.key()),
                     persistent || confirming ? 1 : 0,
                     AmqpDirectMessage.encode(
                             out, begin, headersAt, headers, connection.ctx().alloc()),
@@ -286,7 +231,9 @@ final class ChannelPublisher {
             }
             return hash;
         }
-        return exchange.isEmpty() ? key.hashCode() : exchange.hashCode();
+        return address.exchange().isEmpty()
+                ? address.key().hashCode()
+                : address.exchange().hashCode();
     }
 
     private void returnMessage(ByteBuf content, int start) {
@@ -294,7 +241,8 @@ final class ChannelPublisher {
         FrameWriter.method(
                 out,
                 channel,
-                new BasicMethod.Return(ReplyCode.NO_ROUTE.code(), ReplyCode.NO_ROUTE.name(), exchange, key));
+                new BasicMethod.Return(
+                        ReplyCode.NO_ROUTE.code(), ReplyCode.NO_ROUTE.name(), address.exchange(), address.key()));
         ByteBuf properties = header.buffer();
         FrameWriter.content(
                 out,
@@ -327,9 +275,6 @@ final class ChannelPublisher {
         }
         released = true;
         header.buffer().release();
-        if (body != null) {
-            body.release();
-            body = null;
-        }
+        dropBody();
     }
 }

@@ -258,7 +258,7 @@ final class Entities {
         }
         QueueArguments arguments = QueueArguments.parse(declare.arguments());
         String name = declare.queue().isEmpty() ? "amq.gen-" + randomName() : declare.queue();
-        if (!declare.queue().isEmpty() && table().queue(name) == null) {
+        if (!declare.queue().isEmpty()) {
             refuseReserved("queue", name);
         }
         locks.check(vhost, name, connection);
@@ -282,8 +282,16 @@ final class Entities {
             locks.claim(vhost, name, connection);
         }
         CompletionStage<QueueRef> stage = connection.host().declareQueue(connection.caller(), declaration);
-        if (declare.exclusive()) {
-            connection.exclusiveQueues().add(name);
+        if (declare.exclusive() && connection.exclusiveQueues().add(name)) {
+            stage = stage.whenComplete((queue, failure) -> {
+                if (failure != null) { // not declared by this connection: nothing to lock or to delete
+                    locks.release(vhost, name, connection);
+                    connection
+                            .ctx()
+                            .executor()
+                            .execute(() -> connection.exclusiveQueues().remove(name));
+                }
+            });
         }
         connection.await(channel.number(), declare.id(), stage, queue -> declared(declare, name, queue));
     }

@@ -165,10 +165,9 @@ final class Handshake {
                     "Login was refused using authentication mechanism " + startOk.mechanism());
             if (connection.clientCan("authentication_failure_close")) {
                 LOG.info("{}: login of user '{}' refused", connection, user);
-                connection.closeWith(refused, startOk.id());
+                connection.sendClose(refused, startOk.id());
             } else {
-                LOG.warn("{}: login of user '{}' refused, closed", connection, user);
-                ctx.close();
+                connection.abort("login of user '" + user + "' refused");
             }
             return;
         }

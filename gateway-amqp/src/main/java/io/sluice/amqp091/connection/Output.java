@@ -1,10 +1,11 @@
 package io.sluice.amqp091.connection;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.socket.DuplexChannel;
 import io.sluice.amqp091.codec.FrameWriter;
 import io.sluice.amqp091.codec.Method;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** Frames of one connection gathered until the end of the loop's turn and written with one flush. Confined to the loop. */
@@ -12,10 +13,14 @@ final class Output {
     /** Gathered bytes above which they are written at once. */
     private static final int HIGH_WATER = 256 * 1024;
 
+    private static final int SMALLEST = 1024;
+
     private final ChannelHandlerContext ctx;
     private final Runnable flushTask = this::flushScheduled;
     private @Nullable ByteBuf buffer;
+    private int sizeHint = SMALLEST;
     private boolean scheduled;
+    private boolean unflushed;
     private boolean written;
 
     Output(ChannelHandlerContext ctx) {
@@ -26,7 +31,7 @@ final class Output {
     ByteBuf buffer() {
         ByteBuf current = buffer;
         if (current == null) {
-            current = ctx.alloc().buffer(4096);
+            current = ctx.alloc().buffer(sizeHint);
             buffer = current;
         }
         return current;
@@ -39,12 +44,17 @@ final class Output {
 
     /** Something is in the buffer: it leaves at the end of this turn. */
     void wrote() {
-        if (buffer != null && buffer.readableBytes() > HIGH_WATER) {
-            ctx.write(take());
-        }
+        spill();
         if (!scheduled) {
             scheduled = true;
             ctx.executor().execute(flushTask);
+        }
+    }
+
+    /** Hands over to the socket what has gathered, if it is much, so that {@link #isWritable} knows of it. */
+    void spill() {
+        if (buffer != null && buffer.readableBytes() > HIGH_WATER) {
+            ctx.write(take());
         }
     }
 
@@ -54,18 +64,28 @@ final class Output {
     }
 
     void flush() {
-        written = true;
         if (buffer != null) {
             ctx.writeAndFlush(take());
-        } else {
+            unflushed = false;
+        } else if (unflushed) {
+            unflushed = false;
             ctx.flush();
         }
     }
 
-    /** Flushes and then closes the socket. */
-    void flushAndClose() {
-        ChannelFuture last = ctx.writeAndFlush(take());
-        last.addListener(done -> ctx.close());
+    /**
+     * Flushes, says that no more comes and closes the socket when the peer does, or after {@code seconds}. Closing at once would
+     * throw away the last frame where the peer still has something under way (RFC 1122, section 4.2.2.13).
+     */
+    void flushAndLinger(int seconds) {
+        ctx.writeAndFlush(take()).addListener(done -> {
+            if (done.isSuccess() && ctx.channel() instanceof DuplexChannel duplex) {
+                duplex.shutdownOutput();
+                ctx.executor().schedule(() -> ctx.close(), seconds, TimeUnit.SECONDS);
+            } else {
+                ctx.close();
+            }
+        });
     }
 
     /** True if something was written since the last call. */
@@ -89,6 +109,10 @@ final class Output {
     private ByteBuf take() {
         ByteBuf full = buffer();
         buffer = null;
+        written = true;
+        unflushed = true;
+        // the next one is likely to be of this size: no growing, no waste
+        sizeHint = Math.max(SMALLEST, Math.min(HIGH_WATER, (sizeHint + full.readableBytes()) / 2));
         return full;
     }
 }

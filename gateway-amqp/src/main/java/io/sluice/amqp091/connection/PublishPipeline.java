@@ -1,6 +1,7 @@
 package io.sluice.amqp091.connection;
 
 import io.sluice.amqp091.codec.ConnectionMethod;
+import io.sluice.engine.LogEngine;
 import io.sluice.engine.LogEngine.DiskState;
 import io.sluice.log.LogException;
 import io.sluice.routing.DirectDispatch;
@@ -16,20 +17,26 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Messages of all channels that one read brought, as one batch for the shard. Stops reading the connection while the shard is
- * congested, or while the disk is full and the connection only publishes; a client that knows {@code connection.blocked} is told
- * when this lasts. Confined to the loop.
+ * congested or the disk is full; a client that knows {@code connection.blocked} is told, of congestion only when it lasts. While
+ * the disk is full what was read already waits here, and a connection that also consumes is read on for its acknowledgements until
+ * {@value #HELD_BYTES} bytes wait. What the shard had taken before anybody knew is refused by the log: a nack, or 506 where no
+ * confirm was asked for. Confined to the loop.
  */
 final class PublishPipeline {
     private static final int SIZE_HINT = 16 * 1024;
     /** Congestion shorter than this is not worth a notification, ms. */
     private static final int NOTIFY_MILLIS = 1000;
+    /** Publishes kept while the disk is full, bytes. */
+    private static final int HELD_BYTES = 1 << 20;
 
     private final AmqpConnection connection;
     private final ShardProxy shard;
+    private final LogEngine engine;
     private final DirectDispatch direct;
-    private final Deque<PublishBatch> refused = new ArrayDeque<>();
+    private final Deque<PublishBatch> held = new ArrayDeque<>();
     private @Nullable PublishBatch batch;
     private @Nullable Run run;
+    private long heldBytes;
     private boolean congested;
     private boolean diskFull;
     private boolean announced;
@@ -40,7 +47,8 @@ final class PublishPipeline {
         this.connection = connection;
         this.shard = connection.shared().broker().shard();
         this.direct = new DirectDispatch();
-        this.diskFull = connection.shared().broker().engine().diskState() == DiskState.FULL;
+        this.engine = connection.shared().broker().engine();
+        this.diskFull = engine.diskState() == DiskState.FULL;
     }
 
     /** The batch of the current read. */
@@ -86,19 +94,32 @@ final class PublishPipeline {
         if (full.size() == 0) {
             full.releaseBuffer();
             completion.completed(full, null);
-        } else if (!refused.isEmpty() || !shard.submit(full)) {
-            refused.add(full);
+        } else if (isDiskFull()) {
+            hold(full);
+            pauseForDisk();
+        } else if (!held.isEmpty() || !shard.submit(full)) {
+            hold(full);
             pauseForShard();
         } else if (shard.isCongested()) {
             pauseForShard();
         }
-        if (diskFull) {
-            pauseForDisk();
+    }
+
+    private void hold(PublishBatch full) {
+        held.add(full);
+        heldBytes += full.sizeInBytes();
+    }
+
+    /** Asks the engine too: its notification may be on its way. */
+    private boolean isDiskFull() {
+        if (engine.diskState() == DiskState.FULL) {
+            diskFull = true;
         }
+        return diskFull;
     }
 
     boolean isPaused() {
-        return congested || diskFull && published && !connection.hasConsumers();
+        return congested || diskFull && published && (heldBytes > HELD_BYTES || !connection.hasConsumers());
     }
 
     private void pauseForShard() {
@@ -129,14 +150,21 @@ final class PublishPipeline {
         if (closed) {
             return;
         }
-        while (!refused.isEmpty()) {
-            if (!shard.submit(refused.peek())) {
+        submitHeld();
+    }
+
+    private void submitHeld() {
+        while (!diskFull && !held.isEmpty()) {
+            PublishBatch oldest = held.peek();
+            int size = oldest.sizeInBytes();
+            if (!shard.submit(oldest)) {
                 pauseForShard();
                 return;
             }
-            refused.remove();
+            held.remove();
+            heldBytes -= size;
         }
-        if (shard.isCongested()) {
+        if (!diskFull && shard.isCongested()) {
             pauseForShard();
             return;
         }
@@ -145,21 +173,20 @@ final class PublishPipeline {
 
     void diskChanged(DiskState disk) {
         diskFull = disk == DiskState.FULL;
-        if (diskFull && published) {
+        if (!diskFull) {
+            submitHeld();
+        } else if (published) {
             pauseForDisk();
-        } else {
-            goOn();
         }
     }
 
-    /** A connection that also consumes is read on for its acknowledgements; its publishes are refused by the log. */
     private void pauseForDisk() {
         announce("low on disk");
         connection.updateReading();
     }
 
     private void goOn() {
-        if (!isPaused() && announced) {
+        if (announced && !congested && !diskFull) {
             announced = false;
             connection.output().method(0, new ConnectionMethod.Unblocked());
         }
@@ -172,10 +199,10 @@ final class PublishPipeline {
         }
         closed = true;
         submit();
-        for (PublishBatch waiting : refused) {
+        for (PublishBatch waiting : held) {
             waiting.releaseBuffer();
         }
-        refused.clear();
+        held.clear();
     }
 
     /** What is to be confirmed when one batch is stored. */

@@ -2,11 +2,27 @@ package io.sluice.amqp091.connection;
 
 import io.sluice.access.Authenticator;
 import io.sluice.routing.Broker;
+import java.util.concurrent.atomic.AtomicLong;
 
-/** What all connections of a gateway share. */
+/**
+ * What all connections of a gateway share.
+ *
+ * @param bodyBytes bytes of bodies that all connections have received in part
+ */
 record Shared(
         Broker broker,
         Authenticator authenticator,
         Amqp091Settings settings,
         ExclusiveQueues exclusiveQueues,
-        String version) {}
+        AtomicLong bodyBytes,
+        String version) {
+    /** Most that unfinished messages may take, over all connections, bytes: a quarter of what the JVM may take. */
+    private static final long ALL_BODIES = Runtime.getRuntime().maxMemory() / 4;
+
+    /** Unfinished messages of one connection, in messages of the largest size. */
+    private static final int LARGEST_BODIES = 4;
+
+    BodyBudget newBodyBudget() {
+        return new BodyBudget(bodyBytes, ALL_BODIES, (long) LARGEST_BODIES * settings.maxMessageBytes());
+    }
+}

@@ -14,6 +14,8 @@ enum CanonicalName {
     PRIORITY(MessageHeaders.PRIORITY),
     EXPIRES_AT(MessageHeaders.EXPIRES_AT),
     USER(MessageHeaders.USER),
+    GROUP_SEQUENCE(MessageHeaders.GROUP_SEQUENCE),
+    RETAIN(MessageHeaders.RETAIN),
     TYPES(MessageHeaders.TYPES),
     ORIGINAL(MessageHeaders.ORIGINAL),
     FROM(MessageHeaders.FROM),

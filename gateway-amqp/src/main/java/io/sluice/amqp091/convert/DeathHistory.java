@@ -15,8 +15,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code sl.death.*} as RabbitMQ's {@code x-death} array (newest first) and {@code x-first-death-*}, {@code x-last-death-*}. The
- * headers repeat per death, oldest first. Stateless.
+ * {@code sl.death.*} as RabbitMQ's {@code x-death} array and {@code x-first-death-*}, {@code x-last-death-*}. The headers repeat per
+ * entry, the most recent death first, as the array has them. Stateless.
  */
 final class DeathHistory {
     private DeathHistory() {}
@@ -29,7 +29,7 @@ final class DeathHistory {
         List<String> exchanges = values(record, MessageHeaders.DEATH_EXCHANGE);
         List<String> keys = values(record, MessageHeaders.DEATH_KEY);
         List<@Nullable Object> deaths = new ArrayList<>();
-        for (int i = reasons.size() - 1; i >= 0; i--) {
+        for (int i = 0; i < reasons.size(); i++) {
             Map<String, @Nullable Object> death = new LinkedHashMap<>();
             death.put("count", number(at(counts, i), 1));
             death.put("reason", at(reasons, i));
@@ -41,9 +41,12 @@ final class DeathHistory {
         }
         Wire.writeShortString(out, "x-death");
         FieldTable.writeValue(out, deaths);
-        int last = reasons.size() - 1;
-        writeEnds(out, "x-first-death-", at(reasons, 0), at(queues, 0), at(exchanges, 0));
-        writeEnds(out, "x-last-death-", at(reasons, last), at(queues, last), at(exchanges, last));
+        int oldest = reasons.size() - 1;
+        int first = record.findHeader(MessageHeaders.DEATH_FIRST)
+                ? (int) Math.max(0, Math.min(oldest, record.headerAsLong(oldest)))
+                : oldest;
+        writeEnds(out, "x-first-death-", at(reasons, first), at(queues, first), at(exchanges, first));
+        writeEnds(out, "x-last-death-", at(reasons, 0), at(queues, 0), at(exchanges, 0));
     }
 
     private static void writeEnds(ByteBuf out, String prefix, String reason, String queue, String exchange) {

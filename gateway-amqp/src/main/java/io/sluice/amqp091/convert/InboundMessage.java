@@ -11,6 +11,7 @@ import io.sluice.amqp091.codec.FieldTable;
 import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordFields;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes a published message's properties as canonical record headers. Where these cannot rebuild the properties exactly
@@ -27,9 +28,21 @@ public final class InboundMessage {
     private static final byte[] CC = ascii("CC");
     private static final byte[] BCC = ascii("BCC");
     private static final byte[] X_DELAY = ascii("x-delay");
+    private static final byte[] X_RETAIN = ascii("x-retain");
+    private static final byte[] X_GROUP_SEQUENCE = ascii("x-group-seq");
+    /** Headers for values that do not fit their property: property, header, canonical name. */
+    private static final Overlong[] OVERLONG = {
+        new Overlong(ContentHeader.CORRELATION_ID, ascii("x-correlation-id"), MessageHeaders.CORRELATION_ID),
+        new Overlong(ContentHeader.MESSAGE_ID, ascii("x-message-id"), MessageHeaders.MESSAGE_ID),
+        new Overlong(ContentHeader.REPLY_TO, ascii("x-reply-to"), MessageHeaders.REPLY_TO)
+    };
+
     private static final byte[] AMQP_091 = ascii("amqp091");
     private static final byte[] ONE = ascii("1");
     private static final byte[] ZERO = ascii("0");
+
+    @SuppressWarnings("ArrayRecordComponent") // compared by nobody
+    private record Overlong(int property, byte[] header, byte[] canonical) {}
 
     private final ContentHeader header;
     private final StringBuilder types = new StringBuilder();
@@ -38,6 +51,7 @@ public final class InboundMessage {
     private int keyLength;
     private long expirationMillis;
     private long producerSeconds;
+    private boolean retain;
 
     public InboundMessage(ContentHeader header) {
         this.header = header;
@@ -52,6 +66,7 @@ public final class InboundMessage {
         ContentHeader h = header;
         original = h.has(ContentHeader.CLUSTER_ID);
         keyLength = -1;
+        retain = false;
         expirationMillis = -1;
         producerSeconds = -1;
         if (h.has(ContentHeader.HEADERS)) {
@@ -94,6 +109,11 @@ public final class InboundMessage {
             if (is(in, start, length, X_KEY) && (letter == 'S' || letter == 'x')) {
                 keyStart = value + 4;
                 keyLength = in.readerIndex() - keyStart;
+            } else if (is(in, start, length, X_RETAIN)) {
+                retain =
+                        letter == 't' ? in.getBoolean(value) : letter == 'S' && isTrue(in, value + 4, in.readerIndex());
+            } else if (isGroupSequence(in, start, length, letter) || overlong(in, start, length, letter) != null) {
+                original = true; // has a field of its own in the canonical form
             } else if (is(in, start, length, CC) || is(in, start, length, BCC) || is(in, start, length, X_DELAY)) {
                 String name = in.toString(start, length, UTF_8);
                 throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "message header '" + name + "' is not supported");
@@ -107,6 +127,26 @@ public final class InboundMessage {
 
     private static boolean isReserved(ByteBuf in, int start, int length) {
         return CanonicalName.isInternal(in, start, length) || CanonicalName.find(in, start, length) >= 0;
+    }
+
+    private static boolean isTrue(ByteBuf in, int start, int end) {
+        return "true".equals(in.toString(start, end - start, US_ASCII));
+    }
+
+    private static boolean isGroupSequence(ByteBuf in, int start, int length, byte letter) {
+        return is(in, start, length, X_GROUP_SEQUENCE) && (letter == 'l' || letter == 'I' || letter == 's');
+    }
+
+    /** The field whose long form this header is, unless its property is there too. */
+    private @Nullable Overlong overlong(ByteBuf in, int start, int length, byte letter) {
+        if (letter == 'S' || letter == 'x') {
+            for (Overlong candidate : OVERLONG) {
+                if (is(in, start, length, candidate.header()) && !header.has(candidate.property())) {
+                    return candidate;
+                }
+            }
+        }
+        return null;
     }
 
     private static long expiration(String text) {
@@ -135,6 +175,11 @@ public final class InboundMessage {
         return keyLength;
     }
 
+    /** True if header {@code x-retain} asks for the message to be kept as the retained one of its topic. */
+    public boolean isRetained() {
+        return retain;
+    }
+
     /** Record timestamp, epoch ms: the producer's, else {@code now}. */
     public long timestamp(long now) {
         return producerSeconds >= 0 ? producerSeconds * 1000 : now;
@@ -144,11 +189,12 @@ public final class InboundMessage {
      * Writes the headers.
      *
      * @param exchange name bytes; empty for the default exchange
-     * @param routingKey routing key bytes, written only if {@code x-key} is the record key
+     * @param routingKey routing key bytes
+     * @param otherKey the record key is not the routing key
      * @param now epoch ms
      * @return number of headers written
      */
-    public int writeHeaders(ByteBuf out, byte[] exchange, byte[] routingKey, long now) {
+    public int writeHeaders(ByteBuf out, byte[] exchange, byte[] routingKey, boolean otherKey, long now) {
         ContentHeader h = header;
         int count = 0;
         types.setLength(0);
@@ -159,8 +205,12 @@ public final class InboundMessage {
             RecordFields.writeHeader(out, MessageHeaders.EXCHANGE, exchange);
             count++;
         }
-        if (hasKey()) {
+        if (otherKey) {
             RecordFields.writeHeader(out, MessageHeaders.ROUTING_KEY, routingKey);
+            count++;
+        }
+        if (retain) {
+            RecordFields.writeHeader(out, MessageHeaders.RETAIN, ONE);
             count++;
         }
         if (h.has(ContentHeader.DELIVERY_MODE)) {
@@ -226,8 +276,18 @@ public final class InboundMessage {
                 FieldTable.skipValue(in, letter);
                 continue;
             }
-            RecordFields.writeVarint(out, length);
-            out.writeBytes(in, start, length);
+            Overlong field = overlong(in, start, length, letter);
+            boolean sequence = isGroupSequence(in, start, length, letter);
+            if (field != null) {
+                RecordFields.writeVarint(out, field.canonical().length);
+                out.writeBytes(field.canonical());
+            } else if (sequence) {
+                RecordFields.writeVarint(out, MessageHeaders.GROUP_SEQUENCE.length);
+                out.writeBytes(MessageHeaders.GROUP_SEQUENCE);
+            } else {
+                RecordFields.writeVarint(out, length);
+                out.writeBytes(in, start, length);
+            }
             if (letter == 'S' || letter == 'x') {
                 int size = in.getInt(value);
                 RecordFields.writeVarint(out, size);
@@ -238,7 +298,7 @@ public final class InboundMessage {
                 RecordFields.writeBytes(out, text == null ? null : text.getBytes(UTF_8));
             }
             char code = HeaderValues.code(letter);
-            if (code != 0) {
+            if (code != 0 && field == null && !sequence) {
                 HeaderTypes.append(types, in.toString(start, length, UTF_8), code);
             }
             count++;

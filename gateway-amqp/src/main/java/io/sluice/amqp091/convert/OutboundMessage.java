@@ -6,11 +6,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.sluice.amqp091.codec.ContentHeader;
+import io.sluice.amqp091.codec.FieldTable;
 import io.sluice.amqp091.codec.Wire;
 import io.sluice.message.RecordView;
 import io.sluice.routing.topic.TopicNames;
 import java.util.Arrays;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a canonical record and writes what AMQP 0-9-1 sees of it: exchange, routing key and properties. One walk over the
@@ -25,14 +27,17 @@ public final class OutboundMessage {
     private final int[] starts = new int[NAMES];
     private final int[] lengths = new int[NAMES];
     private RecordView record = new RecordView();
-    private int applicationHeaders;
+    private final ApplicationHeaders application = new ApplicationHeaders();
+    private final BrokerHeaders broker = new BrokerHeaders();
     private int deliveryCount;
+    private @Nullable String mqttKey;
 
     /** Takes up a record; positions are valid as long as its buffer is. */
     public void read(RecordView source, int failedDeliveries) {
         record = source;
         deliveryCount = failedDeliveries;
-        applicationHeaders = 0;
+        mqttKey = null;
+        application.clear();
         Arrays.fill(lengths, -1);
         ByteBuf in = source.buffer();
         source.rewindHeaders();
@@ -42,9 +47,13 @@ public final class OutboundMessage {
                 starts[found] = source.headerValueStart();
                 lengths[found] = Math.max(0, source.headerValueLength());
             } else if (!CanonicalName.isInternal(in, source.headerNameStart(), source.headerNameLength())) {
-                applicationHeaders++;
+                application.add(source);
             }
         }
+        if (isMqtt() && !has(CanonicalName.ROUTING_KEY)) {
+            mqttKey = TopicNames.keyOfTopic(topic());
+        }
+        findBrokerHeaders(in);
     }
 
     private boolean has(CanonicalName name) {
@@ -85,8 +94,8 @@ public final class OutboundMessage {
         ByteBuf in = record.buffer();
         if (has(CanonicalName.ROUTING_KEY)) {
             Wire.writeShortString(out, in, start(CanonicalName.ROUTING_KEY), length(CanonicalName.ROUTING_KEY));
-        } else if (isMqtt()) {
-            Wire.writeShortString(out, TopicNames.keyOfTopic(topic()));
+        } else if (mqttKey != null) {
+            Wire.writeShortString(out, mqttKey);
         } else {
             Wire.writeShortString(out, in, record.keyStart(), Math.max(0, record.keyLength()));
         }
@@ -98,12 +107,17 @@ public final class OutboundMessage {
                 : record.buffer().toString(record.keyStart(), Math.max(0, record.keyLength()), UTF_8);
     }
 
-    /** Writes property flags and values. */
-    public void writeProperties(ByteBuf out) {
-        if (has(CanonicalName.ORIGINAL)
+    /** True if the properties were published by this protocol and are kept whole. */
+    private boolean isOriginal() {
+        return has(CanonicalName.ORIGINAL)
                 && length(CanonicalName.ORIGINAL) >= 2
                 && length(CanonicalName.FROM) == AMQP_091.length
-                && CanonicalName.equal(record.buffer(), start(CanonicalName.FROM), AMQP_091)) {
+                && CanonicalName.equal(record.buffer(), start(CanonicalName.FROM), AMQP_091);
+    }
+
+    /** Writes property flags and values. */
+    public void writeProperties(ByteBuf out) {
+        if (isOriginal()) {
             writeOriginal(out);
         } else {
             writeRebuilt(out);
@@ -117,7 +131,7 @@ public final class OutboundMessage {
         int end = at + length(CanonicalName.ORIGINAL);
         int flags = in.getUnsignedShort(at);
         at += 2;
-        if (!hasBrokerHeaders()) {
+        if (broker.isEmpty()) {
             out.writeBytes(in, start(CanonicalName.ORIGINAL), length(CanonicalName.ORIGINAL));
             return;
         }
@@ -134,13 +148,26 @@ public final class OutboundMessage {
         out.writeInt(0);
         int rest = table;
         if ((flags >> ContentHeader.HEADERS & 1) != 0) {
-            int length = in.getInt(table);
-            out.writeBytes(in, table + 4, length);
-            rest = table + 4 + length;
+            rest = table + 4 + in.getInt(table);
+            copyFields(out, in, table + 4, rest);
         }
         writeBrokerHeaders(out);
         out.setInt(mark, out.writerIndex() - mark - 4);
         out.writeBytes(in, rest, end - rest);
+    }
+
+    /** The fields of a table but those that the broker writes itself. */
+    private void copyFields(ByteBuf out, ByteBuf in, int start, int end) {
+        ByteBuf fields = in.slice(start, end - start);
+        while (fields.isReadable()) {
+            int from = fields.readerIndex();
+            int length = fields.readUnsignedByte();
+            fields.skipBytes(length);
+            FieldTable.skipValue(fields, fields.readByte());
+            if (!broker.replaces(fields, from + 1, length)) {
+                out.writeBytes(fields, from, fields.readerIndex() - from);
+            }
+        }
     }
 
     private void writeRebuilt(ByteBuf out) {
@@ -149,7 +176,7 @@ public final class OutboundMessage {
         int flags = 0;
         flags |= writeText(out, CanonicalName.CONTENT_TYPE, ContentHeader.CONTENT_TYPE);
         flags |= writeText(out, CanonicalName.CONTENT_ENCODING, ContentHeader.CONTENT_ENCODING);
-        if (applicationHeaders > 0 || hasBrokerHeaders()) {
+        if (!application.isEmpty() || !broker.isEmpty()) {
             int mark = out.writerIndex();
             out.writeInt(0);
             writeApplicationHeaders(out);
@@ -222,31 +249,34 @@ public final class OutboundMessage {
         Map<String, Character> types = has(CanonicalName.TYPES)
                 ? HeaderTypes.parse(in, start(CanonicalName.TYPES), length(CanonicalName.TYPES))
                 : Map.of();
-        record.rewindHeaders();
-        while (record.nextHeader()) {
-            int start = record.headerNameStart();
-            int length = record.headerNameLength();
-            if (CanonicalName.find(in, start, length) >= 0 || CanonicalName.isInternal(in, start, length)) {
-                continue;
-            }
-            char code = 0;
-            if (!types.isEmpty()) {
-                Character typed = types.get(in.toString(start, length, UTF_8));
-                code = typed == null ? 0 : typed;
-            }
-            Wire.writeShortString(out, in, start, length);
-            HeaderValues.write(out, code, in, record.headerValueStart(), record.headerValueLength());
-        }
+        application.write(out, in, types, broker);
     }
 
-    private boolean hasBrokerHeaders() {
-        return deliveryCount > 0
-                || has(CanonicalName.DEATH_REASON)
-                || record.valueLength() < 0
-                || isLong(CanonicalName.MESSAGE_ID)
-                || isLong(CanonicalName.CORRELATION_ID)
-                || isLong(CanonicalName.REPLY_TO)
-                || isMqtt() && record.keyLength() > 255;
+    private void findBrokerHeaders(ByteBuf in) {
+        broker.clear();
+        broker.add(BrokerHeaders.DELIVERY_COUNT, deliveryCount > 0);
+        broker.add(BrokerHeaders.TOMBSTONE, record.valueLength() < 0);
+        broker.add(BrokerHeaders.MQTT_TOPIC, mqttKey != null && ByteBufUtil.utf8Bytes(mqttKey) > 255);
+        broker.add(BrokerHeaders.DEATHS, has(CanonicalName.DEATH_REASON));
+        if (isOriginal()) {
+            return; // has its other headers as they were published
+        }
+        broker.add(BrokerHeaders.MESSAGE_ID, isLong(CanonicalName.MESSAGE_ID));
+        broker.add(BrokerHeaders.CORRELATION_ID, isLong(CanonicalName.CORRELATION_ID));
+        broker.add(BrokerHeaders.REPLY_TO, isLong(CanonicalName.REPLY_TO));
+        broker.add(
+                BrokerHeaders.REPLY_TO_TOPIC,
+                has(CanonicalName.REPLY_TO)
+                        && ReplyAddress.isTopic(in, start(CanonicalName.REPLY_TO), length(CanonicalName.REPLY_TO)));
+        broker.add(BrokerHeaders.GROUP_SEQUENCE, has(CanonicalName.GROUP_SEQUENCE));
+        // the key of a Kafka producer; a dead letter's is its routing key of before
+        broker.add(
+                BrokerHeaders.KEY,
+                has(CanonicalName.ROUTING_KEY)
+                        && record.keyLength() >= 0
+                        && !isMqtt()
+                        && !has(CanonicalName.DEATH_REASON)
+                        && !application.contains(in, BrokerHeaders.nameOf(BrokerHeaders.KEY)));
     }
 
     private boolean isLong(CanonicalName name) {
@@ -254,28 +284,55 @@ public final class OutboundMessage {
     }
 
     private void writeBrokerHeaders(ByteBuf out) {
-        if (deliveryCount > 0) {
-            Wire.writeShortString(out, "x-delivery-count");
+        if (broker.isEmpty()) {
+            return;
+        }
+        if (broker.has(BrokerHeaders.DELIVERY_COUNT)) {
+            BrokerHeaders.writeName(out, BrokerHeaders.DELIVERY_COUNT);
             out.writeByte('l').writeLong(deliveryCount);
         }
-        if (record.valueLength() < 0) {
-            Wire.writeShortString(out, "x-tombstone");
+        if (broker.has(BrokerHeaders.TOMBSTONE)) {
+            BrokerHeaders.writeName(out, BrokerHeaders.TOMBSTONE);
             out.writeByte('t').writeBoolean(true);
         }
-        writeLong(out, CanonicalName.MESSAGE_ID, "x-message-id");
-        writeLong(out, CanonicalName.CORRELATION_ID, "x-correlation-id");
-        writeLong(out, CanonicalName.REPLY_TO, "x-reply-to");
-        if (isMqtt() && record.keyLength() > 255) {
-            HeaderValues.writeText(out, "x-mqtt-topic", topic());
+        writeLong(out, CanonicalName.MESSAGE_ID, BrokerHeaders.MESSAGE_ID);
+        writeLong(out, CanonicalName.CORRELATION_ID, BrokerHeaders.CORRELATION_ID);
+        writeLong(out, CanonicalName.REPLY_TO, BrokerHeaders.REPLY_TO);
+        if (broker.has(BrokerHeaders.REPLY_TO_TOPIC)) {
+            String address = text(CanonicalName.REPLY_TO);
+            BrokerHeaders.writeName(out, BrokerHeaders.REPLY_TO_TOPIC);
+            writeText(out, ReplyAddress.topic(address));
         }
-        if (has(CanonicalName.DEATH_REASON)) {
+        if (broker.has(BrokerHeaders.MQTT_TOPIC)) {
+            BrokerHeaders.writeName(out, BrokerHeaders.MQTT_TOPIC);
+            writeText(out, topic());
+        }
+        if (broker.has(BrokerHeaders.KEY)) {
+            BrokerHeaders.writeName(out, BrokerHeaders.KEY);
+            HeaderValues.write(out, (char) 0, record.buffer(), record.keyStart(), record.keyLength());
+        }
+        if (broker.has(BrokerHeaders.GROUP_SEQUENCE)) {
+            BrokerHeaders.writeName(out, BrokerHeaders.GROUP_SEQUENCE);
+            HeaderValues.write(
+                    out,
+                    'l',
+                    record.buffer(),
+                    start(CanonicalName.GROUP_SEQUENCE),
+                    length(CanonicalName.GROUP_SEQUENCE));
+        }
+        if (broker.has(BrokerHeaders.DEATHS)) {
             DeathHistory.write(out, record);
         }
     }
 
-    private void writeLong(ByteBuf out, CanonicalName name, String header) {
-        if (isLong(name)) {
-            Wire.writeShortString(out, header);
+    private static void writeText(ByteBuf out, String value) {
+        out.writeByte('S');
+        Wire.writeLongString(out, value);
+    }
+
+    private void writeLong(ByteBuf out, CanonicalName name, int header) {
+        if (broker.has(header)) {
+            BrokerHeaders.writeName(out, header);
             HeaderValues.write(out, (char) 0, record.buffer(), start(name), length(name));
         }
     }

@@ -51,7 +51,7 @@ class PropertiesRoundTripTest {
         InboundMessage message = new InboundMessage(header);
         message.inspect();
         ByteBuf headers = Unpooled.buffer();
-        int count = message.writeHeaders(headers, "ex".getBytes(UTF_8), "key".getBytes(UTF_8), NOW);
+        int count = message.writeHeaders(headers, "ex".getBytes(UTF_8), "key".getBytes(UTF_8), message.hasKey(), NOW);
         ByteBuf record = Unpooled.buffer();
         RecordFields.writeBytes(record, "key".getBytes(UTF_8));
         RecordFields.writeBytes(record, "body".getBytes(UTF_8));

@@ -12,6 +12,7 @@ import io.sluice.log.LogException;
 import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
 import io.sluice.log.record.BatchView;
+import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
 import io.sluice.routing.DirectDispatch;
@@ -42,6 +43,8 @@ import org.slf4j.LoggerFactory;
  */
 final class Bridge implements AdvanceListener {
     private static final Logger LOG = LoggerFactory.getLogger(Bridge.class);
+
+    private static final byte[] DURABLE = {'1'};
 
     /** Bytes of copies after which a step ends. */
     private static final int STEP_BYTES = 1 << 20;
@@ -194,6 +197,10 @@ final class Bridge implements AdvanceListener {
         RecordCopy.fields(out, record);
         batch.headers();
         int headers = RecordCopy.headers(out, record, true) + RecordCopy.address(out, record, spec.exchange(), key);
+        if (!RecordAddress.isRouted(record)) {
+            RecordFields.writeHeader(out, MessageHeaders.DURABLE, DURABLE); // a Kafka producer's: in a log, so durable
+            headers++;
+        }
         batch.end(headers, route.stored(), spec.exchange().hashCode(), record.timestamp(), Durability.GROUP, offset);
         return true;
     }

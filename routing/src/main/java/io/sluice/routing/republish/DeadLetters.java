@@ -104,7 +104,7 @@ public final class DeadLetters implements Republisher {
         PublishBatch batch =
                 new PublishBatch(Caller.broker(queue.vhost()), new Copy(settled), PooledByteBufAllocator.DEFAULT, size);
         String oldExchange = record.findHeader(MessageHeaders.EXCHANGE) ? headerText() : "";
-        boolean persistent = record.findHeader(MessageHeaders.DURABLE)
+        boolean persistent = record.findHeader(MessageHeaders.DURABLE) && record.headerAsLong(0) == 1
                 || record.findHeader(MessageHeaders.QOS) && record.headerAsLong(0) > 0;
         Deaths.Death death = new Deaths.Death(
                 reason, queue.name(), 1, clock.epochMillis(), oldExchange, oldKey == null ? "" : oldKey);
@@ -114,7 +114,7 @@ public final class DeadLetters implements Republisher {
         batch.headers();
         int headers = RecordCopy.headers(out, record, false);
         headers += RecordCopy.address(out, record, exchange, key);
-        headers += Deaths.write(out, Deaths.with(Deaths.read(record), death));
+        headers += Deaths.read(record).with(death).write(out);
         // As durable as the original: a transient message may be lost in a restart wherever it is.
         Durability durability = queue.durable() && persistent ? Durability.GROUP : Durability.MEMORY;
         int order = exchange.isEmpty() ? key.hashCode() : exchange.hashCode();

@@ -10,54 +10,77 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The dead-letter history of a message as one list: per entry the headers {@code sl.death.reason}, {@code .queue}, {@code
- * .count}, {@code .time}, {@code .exchange}, {@code .key}, always all six in this order, newest entry first. A further death in
- * the same queue for the same reason counts its entry up and moves it to the front.
+ * The dead-letter history of a message as one list, the most recent death first: per entry the headers {@code sl.death.reason},
+ * {@code .queue}, {@code .count}, {@code .time}, {@code .exchange}, {@code .key}, always all six in this order. A further death
+ * in the same queue for the same reason counts its entry up and moves it to the front; time, exchange and key stay those of the
+ * entry's first death, as in RabbitMQ's {@code x-death}. {@code sl.death.first} keeps which entry was the very first.
+ *
+ * @param entries most recent death first
+ * @param first index of the entry that was made first, -1 in an empty history
  */
-final class Deaths {
+record Deaths(List<Death> entries, int first) {
     /** Entries kept; the oldest are dropped, so that a message cannot grow without end. */
     static final int MAX = 64;
 
     /** One line of the history; time in epoch ms. */
-    record Death(String reason, String queue, long count, long time, String exchange, String key) {}
+    record Death(String reason, String queue, long count, long time, String exchange, String key) {
+        boolean isLike(Death other) {
+            return reason.equals(other.reason) && queue.equals(other.queue);
+        }
+    }
 
-    private Deaths() {}
-
-    /** The history of a record, newest first. Moves the header cursor. */
-    static List<Death> read(RecordView record) {
+    /** The history of a record. Moves the header cursor. */
+    static Deaths read(RecordView record) {
         List<Death> deaths = new ArrayList<>();
+        long first = -1;
         record.rewindHeaders();
         while (record.nextHeader()) {
-            if (!record.headerNameIs(MessageHeaders.DEATH_REASON)) {
-                continue;
+            if (record.headerNameIs(MessageHeaders.DEATH_FIRST)) {
+                first = record.headerAsLong(-1);
+            } else if (record.headerNameIs(MessageHeaders.DEATH_REASON)) {
+                String reason = text(record);
+                String queue = next(record);
+                String count = next(record);
+                String time = next(record);
+                deaths.add(new Death(reason, queue, number(count), number(time), next(record), next(record)));
             }
-            String reason = text(record);
-            String queue = next(record);
-            String count = next(record);
-            String time = next(record);
-            deaths.add(new Death(reason, queue, number(count), number(time), next(record), next(record)));
         }
-        return deaths;
+        int last = deaths.size() - 1;
+        return new Deaths(deaths, first >= 0 && first < last ? (int) first : last);
     }
 
     /** The history with a further death, whose count is worked out. */
-    static List<Death> with(List<Death> history, Death death) {
-        List<Death> deaths = new ArrayList<>(history.size() + 1);
-        long count = 1;
-        for (Death earlier : history) {
-            if (earlier.reason().equals(death.reason()) && earlier.queue().equals(death.queue())) {
-                count = earlier.count() + 1;
-            } else if (deaths.size() < MAX - 1) {
+    Deaths with(Death death) {
+        Death firstEver = first < 0 ? death : entries.get(first);
+        List<Death> deaths = new ArrayList<>(entries.size() + 1);
+        deaths.add(death);
+        for (Death earlier : entries) {
+            if (earlier.isLike(death)) {
+                deaths.set(
+                        0,
+                        new Death(
+                                earlier.reason(),
+                                earlier.queue(),
+                                earlier.count() + 1,
+                                earlier.time(),
+                                earlier.exchange(),
+                                earlier.key()));
+            } else if (deaths.size() < MAX) {
                 deaths.add(earlier);
             }
         }
-        deaths.add(0, new Death(death.reason(), death.queue(), count, death.time(), death.exchange(), death.key()));
-        return deaths;
+        int at = deaths.size() - 1;
+        for (int i = 0; i < at; i++) {
+            if (deaths.get(i).isLike(firstEver)) {
+                at = i;
+            }
+        }
+        return new Deaths(deaths, at);
     }
 
     /** Writes the history; answers the number of headers. */
-    static int write(ByteBuf out, List<Death> deaths) {
-        for (Death death : deaths) {
+    int write(ByteBuf out) {
+        for (Death death : entries) {
             header(out, MessageHeaders.DEATH_REASON, death.reason());
             header(out, MessageHeaders.DEATH_QUEUE, death.queue());
             header(out, MessageHeaders.DEATH_COUNT, Long.toString(death.count()));
@@ -65,7 +88,11 @@ final class Deaths {
             header(out, MessageHeaders.DEATH_EXCHANGE, death.exchange());
             header(out, MessageHeaders.DEATH_KEY, death.key());
         }
-        return deaths.size() * 6;
+        if (first == entries.size() - 1) {
+            return entries.size() * 6;
+        }
+        header(out, MessageHeaders.DEATH_FIRST, Integer.toString(first));
+        return entries.size() * 6 + 1;
     }
 
     private static void header(ByteBuf out, byte[] name, String value) {

@@ -1,0 +1,158 @@
+package io.sluice.amqp091.connection;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.netty.buffer.ByteBuf;
+import io.sluice.access.Operation;
+import io.sluice.access.Resource;
+import io.sluice.amqp091.codec.AmqpException;
+import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.amqp091.convert.ReplyAddress;
+import io.sluice.routing.ExchangeInfo;
+import io.sluice.routing.Route;
+import io.sluice.routing.RoutingTable;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Exchange and routing key of published messages, recognised by their bytes on the wire, with what is known about them: permission
+ * and routes hold for as long as the routing table does. Confined to the loop.
+ */
+final class PublishAddress {
+    static final PublishAddress NONE = new PublishAddress(new byte[] {0, 0}, "", "", null);
+
+    /** Exchange and key as short strings. */
+    private final byte[] wire;
+
+    private final @Nullable ReplyAddress reply;
+    private final Route[] routes = new Route[2];
+    private String exchange;
+    private String key;
+    private byte[] exchangeBytes;
+    private byte[] keyBytes;
+    private @Nullable RoutingTable table;
+
+    private PublishAddress(byte[] wire, String exchange, String key, @Nullable ReplyAddress reply) {
+        this.wire = wire;
+        this.reply = reply;
+        this.exchange = exchange;
+        this.key = key;
+        this.exchangeBytes = exchange.getBytes(UTF_8);
+        this.keyBytes = key.getBytes(UTF_8);
+    }
+
+    /** Bytes that exchange and routing key take at this position. */
+    static int length(ByteBuf in, int at) {
+        int exchange = in.getUnsignedByte(at);
+        return 2 + exchange + in.getUnsignedByte(at + 1 + exchange);
+    }
+
+    static int hash(ByteBuf in, int at, int length) {
+        int hash = 0;
+        for (int i = at; i < at + length; i++) {
+            hash = 31 * hash + in.getByte(i);
+        }
+        return hash ^ hash >>> 16;
+    }
+
+    /** Reads an address of this many bytes. */
+    static PublishAddress read(ByteBuf in, int length) {
+        byte[] wire = new byte[length];
+        in.getBytes(in.readerIndex(), wire);
+        int exchangeLength = wire[0] & 0xFF;
+        String exchange = new String(wire, 1, exchangeLength, UTF_8);
+        String key = new String(wire, 2 + exchangeLength, length - 2 - exchangeLength, UTF_8);
+        return new PublishAddress(wire, exchange, key, exchange.isEmpty() ? ReplyAddress.parse(key) : null);
+    }
+
+    boolean isAt(ByteBuf in, int at, int length) {
+        if (length != wire.length) {
+            return false;
+        }
+        for (int i = 0; i < length; i++) {
+            if (in.getByte(at + i) != wire[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    String exchange() {
+        return exchange;
+    }
+
+    String key() {
+        return key;
+    }
+
+    byte[] exchangeBytes() {
+        return exchangeBytes;
+    }
+
+    byte[] keyBytes() {
+        return keyBytes;
+    }
+
+    /**
+     * Makes sure that this connection may publish here.
+     *
+     * @throws AmqpException NOT_FOUND or ACCESS_REFUSED
+     */
+    @SuppressWarnings("ReferenceEquality") // a table is immutable: the same object means nothing changed
+    void check(AmqpConnection connection) {
+        RoutingTable now = connection.host().table();
+        if (now == table) {
+            return;
+        }
+        table = null;
+        routes[0] = null;
+        routes[1] = null;
+        resolve(now);
+        if (!exchange.isEmpty()) {
+            ExchangeInfo info = now.exchange(exchange);
+            if (info == null) {
+                throw new AmqpException(
+                        ReplyCode.NOT_FOUND,
+                        "no exchange '" + exchange + "' in vhost '"
+                                + connection.host().name() + "'");
+            }
+            if (info.internal()) {
+                throw new AmqpException(
+                        ReplyCode.ACCESS_REFUSED, "cannot publish to internal exchange '" + exchange + "'");
+            }
+        }
+        Entities.permit(
+                connection, Operation.WRITE, Resource.Kind.EXCHANGE, exchange.isEmpty() ? "amq.default" : exchange);
+        table = now;
+    }
+
+    /** An answer sent to a reply address goes where the address says, unless there is a queue of that very name. */
+    private void resolve(RoutingTable now) {
+        ReplyAddress address = reply;
+        if (address == null) {
+            return;
+        }
+        String name = new String(wire, 2, wire.length - 2, UTF_8);
+        boolean queue = now.queue(name) != null;
+        exchange = queue ? "" : address.exchange();
+        key = queue ? name : address.routingKey();
+        exchangeBytes = exchange.getBytes(UTF_8);
+        keyBytes = key.getBytes(UTF_8);
+    }
+
+    /** Where messages go; {@code qos} 0 or 1. Call {@link #check} before. */
+    Route route(int qos) {
+        Route known = routes[qos];
+        RoutingTable now = table;
+        if (known == null) {
+            known = now == null ? Route.NONE : now.route(exchange, key, qos, null);
+            routes[qos] = known;
+        }
+        return known;
+    }
+
+    /** Where a message goes that is to be the retained one of this MQTT topic. */
+    Route retainedRoute(String topic, int qos) {
+        RoutingTable now = table;
+        return now == null ? Route.NONE : now.routeTopic(topic, qos, true);
+    }
+}
