@@ -25,6 +25,7 @@ final class ProtocolHeaderHandler extends ByteToMessageDecoder {
     private final Amqp091 amqp091;
     private final int timeoutSeconds;
     private @Nullable Future<?> timeout;
+    private boolean refused;
 
     ProtocolHeaderHandler(Amqp091 amqp091, int timeoutSeconds) {
         this.amqp091 = amqp091;
@@ -47,6 +48,10 @@ final class ProtocolHeaderHandler extends ByteToMessageDecoder {
 
     @Override
     protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out) {
+        if (refused) {
+            in.skipBytes(in.readableBytes());
+            return;
+        }
         int known = Math.min(HEADER.length, in.readableBytes());
         for (int i = 0; i < known; i++) {
             if (in.getByte(in.readerIndex() + i) != HEADER[i]) {
@@ -62,11 +67,12 @@ final class ProtocolHeaderHandler extends ByteToMessageDecoder {
         ctx.pipeline().remove(this); // what follows the header goes on to the new handlers
     }
 
-    private static void refuse(ChannelHandlerContext ctx, ByteBuf in) {
+    private void refuse(ChannelHandlerContext ctx, ByteBuf in) {
         LOG.info(
                 "amqp {}: unsupported protocol header {}, closed",
                 ctx.channel().remoteAddress(),
                 ByteBufUtil.hexDump(in, in.readerIndex(), Math.min(8, in.readableBytes())));
+        refused = true;
         in.skipBytes(in.readableBytes());
         ctx.writeAndFlush(Unpooled.wrappedBuffer(HEADER)).addListener(done -> ctx.close());
     }

@@ -111,11 +111,7 @@ class LifeCycleTest {
                         false,
                         "queue arguments",
                         c -> c.queueDeclare("present", false, false, false, Map.of("x-dead-letter-exchange", "x"))),
-                refused(
-                        406,
-                        false,
-                        "queue over stream",
-                        c -> c.queueDeclare("log", true, false, false, NONE)),
+                refused(406, false, "queue over stream", c -> c.queueDeclare("log", true, false, false, NONE)),
                 refused(
                         406,
                         false,
@@ -135,10 +131,32 @@ class LifeCycleTest {
                 refused(406, false, "ack of tags up to an unknown one", c -> sync(c, () -> c.basicAck(7, true))),
                 refused(406, false, "nack of an unknown tag", c -> sync(c, () -> c.basicNack(7, false, true))),
                 refused(406, false, "reject of an unknown tag", c -> sync(c, () -> c.basicReject(7, true))),
-                refused(406, false, "foreign user-id", c -> sync(c, () -> c.basicPublish(
-                        "", "present", new AMQP.BasicProperties.Builder().userId("root").build(), new byte[0]))),
-                refused(406, false, "bad expiration", c -> sync(c, () -> c.basicPublish(
-                        "", "present", new AMQP.BasicProperties.Builder().expiration("soon").build(), new byte[0]))),
+                refused(
+                        406,
+                        false,
+                        "foreign user-id",
+                        c -> sync(
+                                c,
+                                () -> c.basicPublish(
+                                        "",
+                                        "present",
+                                        new AMQP.BasicProperties.Builder()
+                                                .userId("root")
+                                                .build(),
+                                        new byte[0]))),
+                refused(
+                        406,
+                        false,
+                        "bad expiration",
+                        c -> sync(
+                                c,
+                                () -> c.basicPublish(
+                                        "",
+                                        "present",
+                                        new AMQP.BasicProperties.Builder()
+                                                .expiration("soon")
+                                                .build(),
+                                        new byte[0]))),
                 refused(403, false, "reserved queue name", c -> c.queueDeclare("amq.mine", false, false, false, NONE)),
                 refused(403, false, "reserved exchange name", c -> c.exchangeDeclare("amq.mine", "direct")),
                 refused(403, false, "delete predeclared exchange", c -> c.exchangeDelete("amq.topic")),
@@ -146,13 +164,23 @@ class LifeCycleTest {
                 refused(403, false, "delete default exchange", c -> c.exchangeDelete("")),
                 refused(403, false, "bind to the default exchange", c -> c.queueBind("present", "", "key")),
                 refused(403, false, "publish to internal exchange", c -> publishAndSync(c, "inner")),
-                refused(403, false, "consume beside an exclusive consumer",
+                refused(
+                        403,
+                        false,
+                        "consume beside an exclusive consumer",
                         c -> c.basicConsume("sole", (t, d) -> {}, t -> {})),
-                refused(403, false, "exclusive consumer beside others",
+                refused(
+                        403,
+                        false,
+                        "exclusive consumer beside others",
                         c -> c.basicConsume("used", true, "", false, true, NONE, (t, d) -> {}, t -> {})),
                 refused(405, false, "passive on a locked queue", c -> c.queueDeclarePassive("locked")),
                 refused(405, false, "declare a locked queue", c -> c.queueDeclare("locked", false, true, false, NONE)),
-                refused(405, false, "consume from a locked queue", c -> c.basicConsume("locked", (t, d) -> {}, t -> {})),
+                refused(
+                        405,
+                        false,
+                        "consume from a locked queue",
+                        c -> c.basicConsume("locked", (t, d) -> {}, t -> {})),
                 refused(405, false, "get from a locked queue", c -> c.basicGet("locked", true)),
                 refused(405, false, "bind a locked queue", c -> c.queueBind("locked", "direct", "")),
                 refused(405, false, "purge a locked queue", c -> c.queuePurge("locked")),
@@ -162,17 +190,29 @@ class LifeCycleTest {
                     c.basicConsume("present", true, "twice", (t, d) -> {}, t -> {});
                     c.basicConsume("present", true, "twice", (t, d) -> {}, t -> {});
                 }),
-                refused(540, true, "immediate", c -> sync(
-                        c, () -> c.basicPublish("", "present", false, true, null, new byte[0]))),
+                refused(
+                        540,
+                        true,
+                        "immediate",
+                        c -> sync(c, () -> c.basicPublish("", "present", false, true, null, new byte[0]))),
                 refused(540, true, "transactions", Channel::txSelect),
                 refused(540, true, "recover without requeue", c -> c.basicRecover(false)),
                 refused(540, true, "prefetch size", c -> c.basicQos(1000, 0, false)),
                 refused(540, true, "headers exchange", c -> c.exchangeDeclare("h", "headers")),
-                refused(540, true, "alternate exchange",
+                refused(
+                        540,
+                        true,
+                        "alternate exchange",
                         c -> c.exchangeDeclare("a", "direct", false, false, Map.of("alternate-exchange", "x"))),
-                refused(540, true, "message ttl",
+                refused(
+                        540,
+                        true,
+                        "message ttl",
                         c -> c.queueDeclare("t", false, false, false, Map.of("x-message-ttl", 1000))),
-                refused(540, true, "consumer priority",
+                refused(
+                        540,
+                        true,
+                        "consumer priority",
                         c -> c.basicConsume("present", true, Map.of("x-priority", 1), (t, d) -> {}, t -> {})),
                 refused(540, true, "consuming a stream", c -> c.basicConsume("log", (t, d) -> {}, t -> {})),
                 refused(503, true, "unknown exchange type", c -> c.exchangeDeclare("u", "x-unknown")));
@@ -195,8 +235,8 @@ class LifeCycleTest {
     @ParameterizedTest(name = "{2}: {0}")
     @MethodSource("refusals")
     void refusalsHaveTheirCodesAndEndWhatTheyShould(int code, boolean hard, String name, Step step) throws Exception {
-        assertThatThrownBy(() -> step.run(channel)).satisfies(e -> assertThat(replyCode(e))
-                .isEqualTo(code));
+        assertThatThrownBy(() -> step.run(channel))
+                .satisfies(e -> assertThat(replyCode(e)).isEqualTo(code));
         await().until(() -> connection.isOpen() != hard);
         assertThat(channel.isOpen()).isFalse();
         if (!hard) { // the rest of the connection goes on
@@ -237,8 +277,8 @@ class LifeCycleTest {
         assertThat(channel.queuePurge("").getMessageCount()).isZero();
         channel.queueDelete("");
         Channel fresh = connection.createChannel();
-        assertThatThrownBy(() -> fresh.queuePurge("")).satisfies(e -> assertThat(replyCode(e))
-                .isEqualTo(404));
+        assertThatThrownBy(() -> fresh.queuePurge(""))
+                .satisfies(e -> assertThat(replyCode(e)).isEqualTo(404));
     }
 
     @Test
@@ -406,7 +446,7 @@ class LifeCycleTest {
 
     @Test
     void cancelledConsumerSettlesWhatItHolds() throws Exception {
-        String queue = channel.queueDeclare().getQueue();
+        String queue = channel.queueDeclare("", false, true, false, NONE).getQueue();
         channel.basicQos(1);
         BlockingQueue<Delivery> deliveries = new java.util.concurrent.LinkedBlockingQueue<>();
         String tag = channel.basicConsume(queue, false, (t, delivery) -> deliveries.add(delivery), t -> {});
@@ -425,7 +465,7 @@ class LifeCycleTest {
 
     @Test
     void unsettledMessagesComeBackWhenTheirChannelCloses() throws Exception {
-        String queue = channel.queueDeclare().getQueue();
+        String queue = channel.queueDeclare("", false, true, false, NONE).getQueue();
         channel.basicPublish("", queue, null, "a".getBytes(UTF_8));
         Channel worker = connection.createChannel();
         next(consume(worker, queue, false));

@@ -55,6 +55,11 @@ class PublisherFlowTest {
         }
 
         @Override
+        public StorageFile openDirect(Path path) throws IOException {
+            return real.openDirect(path);
+        }
+
+        @Override
         public boolean exists(Path path) {
             return real.exists(path);
         }
@@ -221,7 +226,7 @@ class PublisherFlowTest {
             channel.confirmSelect();
             Channel other = second.createChannel();
             other.confirmSelect();
-            int messages = 3000;
+            int messages = 500;
             byte[] body = new byte[1000];
             for (int i = 0; i < messages; i++) {
                 channel.basicPublish("", "q", MessageProperties.PERSISTENT_BASIC, body);
@@ -251,8 +256,7 @@ class PublisherFlowTest {
                 peer.openChannel(1);
                 peer.consume(1, "big");
                 // does not read until all are on their way: they wait as references, not as copies
-                await().until(
-                        () -> broker.host().table().queue("big").stats().ready() == 0);
+                await().until(() -> broker.host().table().queue("big").stats().ready() == 0);
                 for (int i = 0; i < 100; i++) {
                     assertThat(peer.receiveContent()[0]).isEqualTo((byte) i);
                 }

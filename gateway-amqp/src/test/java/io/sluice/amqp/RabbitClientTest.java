@@ -137,13 +137,13 @@ class RabbitClientTest {
         channel.queueDeclare("order", true, false, false, null);
         channel.confirmSelect();
         BlockingQueue<Delivery> deliveries = consume(channel, "order", true);
-        for (int i = 0; i < 5000; i++) {
+        for (int i = 0; i < 2000; i++) {
             AMQP.BasicProperties properties =
                     i % 2 == 0 ? MessageProperties.PERSISTENT_BASIC : MessageProperties.PERSISTENT_TEXT_PLAIN;
             channel.basicPublish("", "order", properties, Integer.toString(i).getBytes(UTF_8));
         }
         channel.waitForConfirmsOrDie(30_000);
-        for (int i = 0; i < 5000; i++) {
+        for (int i = 0; i < 2000; i++) {
             assertThat(new String(next(deliveries).getBody(), UTF_8)).isEqualTo(Integer.toString(i));
         }
     }

@@ -174,7 +174,11 @@ class RawSocketTest {
                     }
                     case 3 -> { // a property that ends behind its frame
                         int start = FrameWriter.begin(out, Protocol.FRAME_HEADER, 1);
-                        out.writeShort(60).writeShort(0).writeLong(1).writeShort(0x8000).writeByte(200);
+                        out.writeShort(60)
+                                .writeShort(0)
+                                .writeLong(1)
+                                .writeShort(0x8000)
+                                .writeByte(200);
                         FrameWriter.end(out, start);
                     }
                     default -> RawPeer.frame(out, Protocol.FRAME_BODY, 1, new byte[5000]); // above frame-max
@@ -247,7 +251,10 @@ class RawSocketTest {
         try (RawPeer peer = peer()) { // no capabilities: the socket is closed, as the specification has it
             peer.send(Protocol.header());
             peer.receive();
-            peer.send(0, new ConnectionMethod.StartOk(Map.of(), "PLAIN", "\0guest\0no".getBytes(StandardCharsets.UTF_8), "en_US"));
+            peer.send(
+                    0,
+                    new ConnectionMethod.StartOk(
+                            Map.of(), "PLAIN", "\0guest\0no".getBytes(StandardCharsets.UTF_8), "en_US"));
             assertThat(peer.in.read()).isEqualTo(-1);
         }
         try (RawPeer peer = peer()) { // AMQPLAIN
@@ -300,7 +307,8 @@ class RawSocketTest {
                         break;
                     }
                 }
-                assertThat(((ConnectionMethod.Close) greedy.receive()).replyCode()).isEqualTo(506);
+                assertThat(((ConnectionMethod.Close) greedy.receive()).replyCode())
+                        .isEqualTo(506);
             }
             await().until(() -> strict.gateway().connectionCount() == 0);
         }

@@ -57,7 +57,7 @@ final class TestBroker implements AutoCloseable {
                         log.readerThreads(),
                         log.warmBytes(),
                         log.retentionMillis(),
-                        log.tombstoneMillis(),
+                        log.compactionBytes(),
                         log.producerIdleMillis(),
                         20,
                         1 << 20,

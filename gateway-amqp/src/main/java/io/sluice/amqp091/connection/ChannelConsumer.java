@@ -242,6 +242,13 @@ final class ChannelConsumer implements DeliverySink {
         }
     }
 
+    /** Runs {@code then} on the shard when the queue has done all that was asked so far, and counts accordingly. */
+    void afterwards(Runnable then) {
+        if (attachment != null) {
+            attachment.barrier(then);
+        }
+    }
+
     @Override
     public void closed(String reason) {
         closedReason = reason;

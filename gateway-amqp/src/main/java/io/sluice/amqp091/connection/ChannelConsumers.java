@@ -1,6 +1,7 @@
 package io.sluice.amqp091.connection;
 
 import io.netty.buffer.ByteBuf;
+import io.sluice.access.Caller;
 import io.sluice.access.Operation;
 import io.sluice.access.Resource;
 import io.sluice.amqp091.codec.AmqpException;
@@ -15,6 +16,7 @@ import io.sluice.queue.DeliveryBatch;
 import io.sluice.queue.QueueConsumer;
 import io.sluice.queue.QueueRef;
 import io.sluice.routing.QueueDeclaration;
+import io.sluice.routing.VirtualHost;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -175,13 +177,20 @@ final class ChannelConsumers {
 
     private void cancel(BasicMethod.Cancel cancel) {
         ChannelConsumer consumer = byTag.remove(cancel.consumerTag());
-        if (consumer != null) {
+        CompletableFuture<@Nullable Void> gone = new CompletableFuture<>();
+        if (consumer == null) {
+            gone.complete(null);
+        } else {
             returnParked(consumer);
             consumer.cancel();
+            consumer.afterwards(() -> gone.complete(null));
         }
-        if (!cancel.noWait()) {
-            channel.reply(new BasicMethod.CancelOk(cancel.consumerTag()));
-        }
+        // what comes after cancel-ok finds the queue without this consumer
+        connection.await(channel.number(), cancel.id(), gone, done -> {
+            if (!cancel.noWait()) {
+                channel.reply(new BasicMethod.CancelOk(cancel.consumerTag()));
+            }
+        });
     }
 
     private void get(BasicMethod.Get get) {
@@ -381,7 +390,9 @@ final class ChannelConsumers {
         String name = consumer.queue().spec().name();
         QueueDeclaration declaration = connection.host().table().queueDeclaration(name);
         if (declaration != null && declaration.autoDelete() && !consumer.isGet()) {
-            connection.host().deleteQueue(connection.caller(), name, true, false);
+            Caller caller = connection.caller();
+            VirtualHost host = connection.host();
+            consumer.afterwards(() -> host.deleteQueue(caller, name, true, false));
         }
     }
 

@@ -266,7 +266,8 @@ public final class OutboundMessage {
         broker.add(BrokerHeaders.REPLY_TO, isLong(CanonicalName.REPLY_TO));
         broker.add(
                 BrokerHeaders.REPLY_TO_TOPIC,
-                has(CanonicalName.REPLY_TO)
+                isMqtt()
+                        && has(CanonicalName.REPLY_TO)
                         && ReplyAddress.isTopic(in, start(CanonicalName.REPLY_TO), length(CanonicalName.REPLY_TO)));
         broker.add(BrokerHeaders.GROUP_SEQUENCE, has(CanonicalName.GROUP_SEQUENCE));
         // the key of a Kafka producer; a dead letter's is its routing key of before
