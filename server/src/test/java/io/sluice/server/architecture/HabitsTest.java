@@ -71,7 +71,7 @@ class HabitsTest {
                         SERVER, "io.sluice.routing.catalog..", "io.sluice.routing.replay..", "io.sluice.engine.local..")
                 .and()
                 .haveNameNotMatching(
-                        "io\\.sluice\\.shard\\.Core|io\\.sluice\\.kafka\\.group\\.(KafkaGroupService|OffsetsLog).*")
+                        "io\\.sluice\\.shard\\.Core|io\\.sluice\\.kafka\\.(group\\.(KafkaGroupService|OffsetsLog)|produce\\.ProducerIds).*")
                 .should()
                 .callMethodWhere(target(nameMatching("get|join"))
                         .and(target(owner(assignableTo(CompletableFuture.class).or(assignableTo(Future.class))))))
