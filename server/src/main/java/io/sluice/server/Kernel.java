@@ -48,7 +48,7 @@ final class Kernel implements AutoCloseable {
         return new LocalLogSettings(
                 base.nodeId(),
                 base.walFileBytes(),
-                base.checkpointMillis(),
+                limits.checkpointSeconds() * 1_000L,
                 base.checkpointBytes(),
                 base.tailCacheBytes(),
                 base.decodedCacheBytes(),

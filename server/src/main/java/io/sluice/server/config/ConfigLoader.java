@@ -103,7 +103,8 @@ public final class ConfigLoader {
                         Key.MEMORY_LIMIT.require(settings),
                         Key.DISK_WARN.resolve(settings),
                         Key.DISK_MIN.resolve(settings),
-                        Key.OPEN_FILES.require(settings)),
+                        Key.OPEN_FILES.require(settings),
+                        Key.CHECKPOINT_SECONDS.require(settings)),
                 Key.LOG_LEVEL.require(settings),
                 routes);
         checkPorts(config);

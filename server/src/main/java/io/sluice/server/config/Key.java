@@ -69,6 +69,11 @@ record Key<T>(String name, String fallback, String help, Function<String, T> par
             "",
             "free disk space below which publishers are paused or refused; unset = 5% of the disk, 64MiB to 1GiB",
             Values.longSize(0, 1L << 50));
+    static final Key<Integer> CHECKPOINT_SECONDS = add(
+            "checkpoint.seconds",
+            "10",
+            "longest time between checkpoints, up to 3600; 0 = none while running: the next start replays everything",
+            Values.number(0, 3_600));
     static final Key<Integer> OPEN_FILES =
             add("files.open", "2000", "segment files kept open, 64 to 1000000", Values.number(64, 1_000_000));
     static final Key<String> LOG_LEVEL = add(

@@ -72,10 +72,12 @@ public record SluiceConfig(
      * @param diskWarnBytes free disk space below which a warning is logged, null = twice {@code diskMinBytes}
      * @param diskMinBytes free disk space below which publishers are paused or refused, null = chosen by the engine
      * @param openFiles segment files kept open
+     * @param checkpointSeconds longest time between checkpoints, 0 = none while running
      */
     public record Limits(
             long memoryBytes,
             @Nullable Long diskWarnBytes,
             @Nullable Long diskMinBytes,
-            int openFiles) {}
+            int openFiles,
+            int checkpointSeconds) {}
 }

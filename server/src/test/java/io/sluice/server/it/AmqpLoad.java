@@ -2,7 +2,6 @@ package io.sluice.server.it;
 
 import com.rabbitmq.client.Channel;
 import com.rabbitmq.client.Connection;
-import com.rabbitmq.client.ConnectionFactory;
 import com.rabbitmq.client.MessageProperties;
 import com.rabbitmq.client.ShutdownSignalException;
 import java.io.IOException;
@@ -36,11 +35,7 @@ final class AmqpLoad implements Load {
         this.ledger = ledger;
         this.reader = reader;
         this.publishing = publish;
-        ConnectionFactory factory = new ConnectionFactory();
-        factory.setHost("127.0.0.1");
-        factory.setPort(broker.amqpPort());
-        factory.setAutomaticRecoveryEnabled(false);
-        connection = factory.newConnection();
+        connection = broker.connectAmqp();
         Channel consuming = connection.createChannel();
         consuming.queueDeclare(QUEUE, true, false, false, Map.of());
         consuming.basicQos(PREFETCH);

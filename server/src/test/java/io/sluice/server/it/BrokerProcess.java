@@ -2,6 +2,8 @@ package io.sluice.server.it;
 
 import static org.awaitility.Awaitility.await;
 
+import com.rabbitmq.client.Connection;
+import com.rabbitmq.client.ConnectionFactory;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -13,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /** A broker in a process of its own, on free ports that stay the same over its restarts. Its lines go to {@code broker.log}. */
 final class BrokerProcess implements AutoCloseable {
@@ -50,8 +53,14 @@ final class BrokerProcess implements AutoCloseable {
         return data;
     }
 
-    int amqpPort() {
-        return ports[0];
+    /** A connection without automatic recovery, patient with a busy machine. */
+    Connection connectAmqp() throws IOException, TimeoutException {
+        ConnectionFactory factory = new ConnectionFactory();
+        factory.setHost("127.0.0.1");
+        factory.setPort(ports[0]);
+        factory.setAutomaticRecoveryEnabled(false);
+        factory.setHandshakeTimeout(60_000);
+        return factory.newConnection();
     }
 
     int mqttPort() {

@@ -11,7 +11,6 @@ import com.hivemq.client.mqtt.mqtt5.message.publish.Mqtt5Publish;
 import com.rabbitmq.client.AMQP;
 import com.rabbitmq.client.Channel;
 import com.rabbitmq.client.Connection;
-import com.rabbitmq.client.ConnectionFactory;
 import com.rabbitmq.client.Delivery;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -64,10 +63,7 @@ class CrossProtocolIT {
 
     @BeforeEach
     void connect() throws Exception {
-        ConnectionFactory factory = new ConnectionFactory();
-        factory.setHost("127.0.0.1");
-        factory.setPort(broker.amqpPort());
-        amqp = factory.newConnection();
+        amqp = broker.connectAmqp();
         channel = amqp.createChannel();
         device = Mqtt5Client.builder()
                 .identifier("it-" + UUID.randomUUID())
