@@ -1,25 +1,32 @@
 package io.sluice.server.it;
 
+import static org.awaitility.Awaitility.await;
+
 import com.rabbitmq.client.Channel;
 import com.rabbitmq.client.Connection;
 import com.rabbitmq.client.MessageProperties;
 import com.rabbitmq.client.ShutdownSignalException;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentNavigableMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * One publisher with confirms and one consumer on a durable queue, until the connection dies. Of 20 first deliveries the
- * consumer gives one back, acks one late and the others at once.
+ * One publisher with confirms to two durable queues, and one consumer on the first, until the connection dies. Of 20 first
+ * deliveries the consumer gives one back, acks one late and the others at once. The second queue has no consumer until the end,
+ * so that what it holds can only come from the disk.
  */
 final class AmqpLoad implements Load {
     /** Deliveries without ack that the consumer may hold. */
     static final int PREFETCH = 50;
 
+    private static final String EXCHANGE = "crash";
     private static final String QUEUE = "crash-amqp";
+    private static final String KEPT = "crash-amqp-kept";
     private static final int WINDOW = 64;
 
     private final Ledger ledger;
@@ -37,7 +44,11 @@ final class AmqpLoad implements Load {
         this.publishing = publish;
         connection = broker.connectAmqp();
         Channel consuming = connection.createChannel();
-        consuming.queueDeclare(QUEUE, true, false, false, Map.of());
+        consuming.exchangeDeclare(EXCHANGE, "fanout", true);
+        for (String queue : List.of(QUEUE, KEPT)) {
+            consuming.queueDeclare(queue, true, false, false, Map.of());
+            consuming.queueBind(queue, EXCHANGE, "");
+        }
         consuming.basicQos(PREFETCH);
         consuming.basicConsume(
                 QUEUE,
@@ -50,6 +61,26 @@ final class AmqpLoad implements Load {
         publisher = new Thread(() -> publish(channel), "amqp-publisher");
         publisher.setDaemon(true);
         publisher.start();
+    }
+
+    /** Reads the second queue into {@code reader} until all confirmed messages were there or nothing more comes. */
+    static void readKept(BrokerProcess broker, Ledger.Reader reader) throws Exception {
+        try (Connection connection = broker.connectAmqp()) {
+            Channel channel = connection.createChannel();
+            channel.basicQos(1_000);
+            AtomicLong last = new AtomicLong(System.nanoTime());
+            channel.basicConsume(
+                    KEPT,
+                    false,
+                    (tag, delivery) -> {
+                        reader.deliver(delivery.getBody());
+                        last.set(System.nanoTime());
+                        channel.basicAck(delivery.getEnvelope().getDeliveryTag(), false);
+                    },
+                    tag -> {});
+            await().atMost(10, TimeUnit.MINUTES)
+                    .until(() -> reader.isComplete() || System.nanoTime() - last.get() > 30_000_000_000L);
+        }
     }
 
     @Override
@@ -107,7 +138,7 @@ final class AmqpLoad implements Load {
                 }
                 int id = ledger.send();
                 pending.put(channel.getNextPublishSeqNo(), id);
-                channel.basicPublish("", QUEUE, MessageProperties.PERSISTENT_BASIC, ledger.payload(id));
+                channel.basicPublish(EXCHANGE, "", MessageProperties.PERSISTENT_BASIC, ledger.payload(id));
             }
             channel.waitForConfirms(30_000);
         } catch (IOException | ShutdownSignalException e) {

@@ -58,6 +58,7 @@ final class CrashCampaign {
             round(round);
         }
         drain();
+        AmqpLoad.readKept(broker, amqp.reader("kept"));
         KafkaLoad.readAll(broker, log);
     }
 

@@ -48,6 +48,8 @@ final class KafkaLoad implements Load {
                 Map.of(
                         "bootstrap.servers", server,
                         "group.id", "crash-group",
+                        // static: a member that a crash cut off is replaced at once, not waited for
+                        "group.instance.id", "crash-member",
                         "auto.offset.reset", "earliest",
                         "enable.auto.commit", "false",
                         "session.timeout.ms", "6000",
