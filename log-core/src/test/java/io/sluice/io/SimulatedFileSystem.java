@@ -29,6 +29,7 @@ public final class SimulatedFileSystem implements FileSystem {
     private boolean failForGood;
     private int generation;
     private long usable = 1L << 40;
+    private long capacity = Long.MAX_VALUE;
 
     public SimulatedFileSystem(Random random) {
         this.random = random;
@@ -60,6 +61,26 @@ public final class SimulatedFileSystem implements FileSystem {
 
     public void usable(long bytes) {
         usable = bytes;
+    }
+
+    /** Size of the disk; files cannot grow beyond it. */
+    public void capacity(long bytes) {
+        capacity = bytes;
+    }
+
+    /** Bytes that files take. */
+    public long used() {
+        long bytes = 0;
+        for (Node node : names.values()) {
+            bytes += node.size;
+        }
+        return bytes;
+    }
+
+    private void grow(Path path, long bytes) throws NoSpaceException {
+        if (capacity < Long.MAX_VALUE && used() + bytes > capacity) {
+            throw new NoSpaceException("no space left for " + path);
+        }
     }
 
     public long calls() {
@@ -182,7 +203,7 @@ public final class SimulatedFileSystem implements FileSystem {
             node = new Node(false);
             change(new NameChange(null, path, node));
         }
-        return new SimulatedFile(node, generation, false);
+        return new SimulatedFile(path, node, generation, false);
     }
 
     @Override
@@ -192,7 +213,7 @@ public final class SimulatedFileSystem implements FileSystem {
         if (node == null) {
             throw new IOException("no such file " + path);
         }
-        return new SimulatedFile(node, generation, true);
+        return new SimulatedFile(path, node, generation, true);
     }
 
     @Override
@@ -249,15 +270,18 @@ public final class SimulatedFileSystem implements FileSystem {
 
     @Override
     public Space space(Path path) {
-        return new Space(1L << 40, usable);
+        return new Space(
+                Math.min(1L << 40, capacity), capacity == Long.MAX_VALUE ? usable : Math.max(0, capacity - used()));
     }
 
     private final class SimulatedFile implements StorageFile {
+        private final Path path;
         private final Node node;
         private final int born;
         private final boolean direct;
 
-        SimulatedFile(Node node, int born, boolean direct) {
+        SimulatedFile(Path path, Node node, int born, boolean direct) {
+            this.path = path;
             this.node = node;
             this.born = born;
             this.direct = direct;
@@ -287,6 +311,9 @@ public final class SimulatedFileSystem implements FileSystem {
             byte[] bytes = new byte[source.remaining()];
             source.get(bytes);
             int end = (int) position + bytes.length;
+            if (end > node.size) {
+                grow(path, end - node.size);
+            }
             if (node.data.length < end) {
                 node.data = Arrays.copyOf(node.data, Math.max(end, node.data.length * 2));
             }

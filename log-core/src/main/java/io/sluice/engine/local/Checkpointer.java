@@ -77,6 +77,12 @@ final class Checkpointer {
         }
         Checkpoint checkpoint = new Checkpoint(entropy.nextLong(), sequence + 1, entries);
         checkpoint.write(files, directory);
+        entries.forEach((id, entry) -> {
+            LocalPartition partition = engine.local(id);
+            if (partition != null) {
+                partition.recoveryPoint(entry.recoveryPoint());
+            }
+        });
         wal.recycle(sequence);
         bytesAtLast = bytes;
         sequenceAtLast = sequence;
@@ -104,14 +110,16 @@ final class Checkpointer {
         take().markClean(files, directory);
     }
 
-    /** True if nothing was written since the last checkpoint. */
+    /** True if nothing was written or compacted since the last checkpoint. */
     synchronized boolean isIdle() {
         if (engine.wal().lastSequence() != sequenceAtLast) {
             return false;
         }
         for (LocalPartition partition : engine.partitions()) {
             Long end = endsAtLast.get(partition.id());
-            if (end == null || end != partition.writtenEnd()) {
+            if (end == null
+                    || end != partition.writtenEnd()
+                    || !partition.segments().isSettled()) {
                 return false;
             }
         }

@@ -147,10 +147,10 @@ public final class LocalLogEngine implements LogEngine {
                 outcome.nextFileNumber(),
                 workers.serial("sluice-sync"),
                 this::pollMention,
-                disk::checkSoon,
+                this::logSpaceChanged,
                 () -> fail("The write-ahead log failed", null));
         this.checkpointer = new Checkpointer(this, files, dir, entropy);
-        this.cleaner = new LogCleaner(this);
+        this.cleaner = new LogCleaner(this, files, openFiles);
         checkpointer.take();
         wal.adopt();
         wal.prepare();
@@ -351,6 +351,15 @@ public final class LocalLogEngine implements LogEngine {
         }
     }
 
+    /** Segment files open now. */
+    int openFiles() {
+        return openFiles.count();
+    }
+
+    boolean isClosed() {
+        return closed;
+    }
+
     // ---- what partitions and leases need
 
     LocalLogSettings settings() {
@@ -395,7 +404,17 @@ public final class LocalLogEngine implements LogEngine {
 
     /** A writer found no space, or found it again. */
     void checkDiskSoon() {
-        disk.checkSoon();
+        if (!closed) {
+            disk.checkSoon();
+        }
+    }
+
+    /** The write-ahead log has no file left, or found one: a checkpoint gives files back. Sync thread. */
+    private void logSpaceChanged() {
+        checkDiskSoon();
+        if (wal.waitsForSpace() && !closed) {
+            checkpoints.execute(this::checkpoint);
+        }
     }
 
     private boolean writerWaits() {

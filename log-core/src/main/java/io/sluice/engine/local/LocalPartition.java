@@ -1,6 +1,7 @@
 package io.sluice.engine.local;
 
 import io.netty.buffer.ByteBuf;
+import io.sluice.io.FileSystem;
 import io.sluice.io.NoSpaceException;
 import io.sluice.log.AdvanceListener;
 import io.sluice.log.Durability;
@@ -17,6 +18,7 @@ import io.sluice.log.record.BatchFormat;
 import io.sluice.log.record.BatchView;
 import io.sluice.log.record.BuiltBatch;
 import io.sluice.log.recovery.EpochHistory;
+import io.sluice.log.segment.CompactionState;
 import io.sluice.log.segment.Segment;
 import io.sluice.log.wal.WalPass;
 import io.sluice.log.wal.WriteAheadLog.Mention;
@@ -51,6 +53,9 @@ final class LocalPartition implements LogPartition {
     private volatile long highWatermark;
     private volatile long writtenEnd;
     private volatile long nextOffset;
+    private volatile long recoveryPoint;
+    // cleaner thread only
+    private @Nullable CompactionState compaction;
     private volatile boolean closed;
     private volatile @Nullable LocalLease writer;
 
@@ -136,6 +141,29 @@ final class LocalPartition implements LogPartition {
     /** Offset after the last record that is in the segments' files. */
     long writtenEnd() {
         return writtenEnd;
+    }
+
+    /** How far the partition is compacted. Cleaner thread. */
+    CompactionState compaction(FileSystem files) throws IOException {
+        CompactionState known = compaction;
+        if (known == null) {
+            known = CompactionState.read(files, segments.directory());
+            compaction = known;
+        }
+        return known;
+    }
+
+    void compacted(CompactionState state) {
+        compaction = state;
+    }
+
+    /** Offset below which a durable checkpoint says that the segments are synced. */
+    long recoveryPoint() {
+        return recoveryPoint;
+    }
+
+    void recoveryPoint(long offset) {
+        recoveryPoint = offset;
     }
 
     boolean isClosed() {

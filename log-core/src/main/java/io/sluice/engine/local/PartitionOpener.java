@@ -8,6 +8,7 @@ import io.sluice.log.producer.ProducerStates;
 import io.sluice.log.record.BatchFormat;
 import io.sluice.log.recovery.Checkpoint;
 import io.sluice.log.recovery.EpochHistory;
+import io.sluice.log.segment.CompactionSwap;
 import io.sluice.log.segment.OpenFiles;
 import io.sluice.log.segment.Segment;
 import java.io.IOException;
@@ -151,6 +152,7 @@ final class PartitionOpener {
 
     /** Removes strays and lists the segments' base offsets. */
     private List<Long> tidy(Path directory) throws IOException {
+        CompactionSwap.recover(files, directory);
         Set<Long> bases = new HashSet<>();
         List<String> names = files.list(directory);
         for (String name : names) {

@@ -2,11 +2,14 @@ package io.sluice.engine.local;
 
 import io.sluice.io.Clock;
 import io.sluice.io.FileSystem;
+import io.sluice.io.NoSpaceException;
 import io.sluice.log.LogSlice;
 import io.sluice.log.StreamConfig;
+import io.sluice.log.segment.CompactionSwap;
 import io.sluice.log.segment.OpenFiles;
 import io.sluice.log.segment.Segment;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -88,7 +91,26 @@ final class SegmentList {
     }
 
     LogSlice read(long offset, int maxBytes, long bound, long warmBytes) throws IOException {
+        while (true) {
+            Segment[] now = segments;
+            try {
+                return read(now, offset, maxBytes, bound, warmBytes);
+            } catch (IOException e) {
+                if (!isReplaced(now, offset)) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    /** True if the segments that were looked at are no longer the right ones; waits for a replacement at work. */
+    private synchronized boolean isReplaced(Segment[] seen, long offset) {
         Segment[] now = segments;
+        return !Arrays.equals(seen, now) && indexOf(now, offset) >= 0;
+    }
+
+    private static LogSlice read(Segment[] now, long offset, int maxBytes, long bound, long warmBytes)
+            throws IOException {
         int at = indexOf(now, offset);
         long after = 0;
         for (int i = now.length - 1; i > at; i--) {
@@ -135,6 +157,17 @@ final class SegmentList {
         return gone;
     }
 
+    /** True if all closed segments are durable, indexes included. */
+    boolean isSettled() {
+        Segment[] now = segments;
+        for (int i = 0; i + 1 < now.length; i++) {
+            if (!now[i].isSettled()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Makes everything written durable. Checkpoint thread. */
     void sync() throws IOException {
         Segment[] now = segments;
@@ -145,7 +178,7 @@ final class SegmentList {
             for (int i = 0; i < now.length; i++) {
                 boolean closed = i < now.length - 1;
                 if (now[i].isDirty(closed)) {
-                    now[i].sync(closed);
+                    sync(now[i], closed);
                     names = names || closed;
                 }
             }
@@ -156,6 +189,69 @@ final class SegmentList {
         if (names) {
             files.syncDirectory(directory);
         }
+    }
+
+    private static void sync(Segment segment, boolean closed) throws IOException {
+        try {
+            segment.sync(closed);
+        } catch (IOException e) {
+            if (!segment.isGone()) {
+                throw e;
+            }
+        }
+    }
+
+    /**
+     * Puts a compacted segment in the place of adjacent others. Cleaner thread.
+     *
+     * @return false if the others are no longer all there
+     * @throws NoSpaceException if there is no space: nothing was replaced
+     * @throws UncheckedIOException if it failed half-way: the engine must be fenced, the next start finishes it
+     */
+    boolean replace(List<Segment> others, Segment compacted) throws NoSpaceException {
+        long[] bases = others.stream().mapToLong(Segment::baseOffset).toArray();
+        CompactionSwap swap = new CompactionSwap(files, directory, bases);
+        try {
+            swap.write();
+        } catch (NoSpaceException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        try {
+            return replace(others, compacted, bases, swap);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private boolean replace(List<Segment> others, Segment compacted, long[] bases, CompactionSwap swap)
+            throws IOException {
+        boolean there;
+        synchronized (this) {
+            Segment[] now = segments;
+            int first = indexOf(now, bases[0]);
+            int after = first + bases.length;
+            there = first >= 0
+                    && after < now.length
+                    && Arrays.asList(now).subList(first, after).equals(others);
+            if (there) {
+                others.forEach(Segment::retire);
+                swap.apply();
+                compacted.named();
+                Segment[] next = new Segment[now.length - bases.length + 1];
+                System.arraycopy(now, 0, next, 0, first);
+                next[first] = compacted;
+                System.arraycopy(now, after, next, first + 1, now.length - after);
+                segments = next;
+            }
+        }
+        if (there) {
+            swap.finish();
+        } else {
+            swap.abandon();
+        }
+        return there;
     }
 
     void closeFiles() {

@@ -17,6 +17,11 @@ abstract class AbstractBatch implements BatchView {
         this.count = count;
     }
 
+    /** Absolute index of a record's length varint. */
+    final int start(int index) {
+        return starts[index];
+    }
+
     final ByteBuf bytes() {
         return buffer;
     }

@@ -37,6 +37,7 @@ public final class BatchFormat {
     static final int LOG_APPEND_TIME = 0x08;
     static final int TRANSACTIONAL = 0x10;
     static final int CONTROL = 0x20;
+    static final int DELETE_HORIZON = 0x40;
 
     private BatchFormat() {}
 
@@ -96,6 +97,11 @@ public final class BatchFormat {
 
     public static boolean isLogAppendTime(ByteBuf batch, int at) {
         return (batch.getShort(at + ATTRIBUTES) & LOG_APPEND_TIME) != 0;
+    }
+
+    /** True if the base timestamp says until when compaction keeps the tombstones (KIP-534). */
+    public static boolean hasDeleteHorizon(ByteBuf batch, int at) {
+        return (batch.getShort(at + ATTRIBUTES) & DELETE_HORIZON) != 0;
     }
 
     /** Sets what the broker assigns; the checksum does not cover it. */

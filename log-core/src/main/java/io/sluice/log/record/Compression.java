@@ -1,19 +1,26 @@
 package io.sluice.log.record;
 
 import com.github.luben.zstd.ZstdInputStreamNoFinalizer;
+import com.github.luben.zstd.ZstdOutputStreamNoFinalizer;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.ByteBufInputStream;
+import io.netty.buffer.ByteBufOutputStream;
 import io.sluice.log.LogException;
 import io.sluice.log.LogException.Reason;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.util.zip.GZIPInputStream;
+import java.util.zip.GZIPOutputStream;
 import net.jpountz.lz4.LZ4FrameInputStream;
+import net.jpountz.lz4.LZ4FrameOutputStream;
 import org.xerial.snappy.Snappy;
+import org.xerial.snappy.SnappyOutputStream;
 
 /**
- * Decompression as Kafka's clients write it: gzip, snappy in xerial's framing (16-byte header, then chunks with a 4-byte length)
+ * Compression and decompression as Kafka's clients do it: gzip, snappy in xerial's framing (16-byte header, then chunks with a 4-byte length)
  * or bare, LZ4 frames, zstd. The output is bounded, since the compressed size says nothing about it.
  */
 final class Compression {
@@ -48,6 +55,25 @@ final class Compression {
             if (!done) {
                 out.release();
             }
+        }
+    }
+
+    /** Compresses all readable bytes to the end of {@code out}. */
+    static void compress(int codec, ByteBuf records, ByteBuf out) {
+        try (OutputStream to = switch (codec) {
+            case GZIP -> new GZIPOutputStream(new ByteBufOutputStream(out), 8192);
+            case SNAPPY -> new SnappyOutputStream(new ByteBufOutputStream(out));
+            case LZ4 ->
+                new LZ4FrameOutputStream(
+                        new ByteBufOutputStream(out),
+                        LZ4FrameOutputStream.BLOCKSIZE.SIZE_64KB,
+                        LZ4FrameOutputStream.FLG.Bits.BLOCK_INDEPENDENCE);
+            case ZSTD -> new ZstdOutputStreamNoFinalizer(new ByteBufOutputStream(out));
+            default -> throw new LogException(Reason.UNSUPPORTED_FORMAT, "unknown compression codec " + codec);
+        }) {
+            records.getBytes(records.readerIndex(), to, records.readableBytes());
+        } catch (IOException e) {
+            throw new UncheckedIOException("compressing in memory failed", e);
         }
     }
 

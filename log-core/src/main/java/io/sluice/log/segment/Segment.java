@@ -5,6 +5,7 @@ import io.sluice.io.StorageFile;
 import io.sluice.log.LogSlice;
 import io.sluice.log.record.BatchFormat;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.ref.SoftReference;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -39,15 +40,20 @@ public final class Segment {
     private long syncedSize;
     private int indexWritten;
     private int timesWritten;
-    private boolean indexComplete;
+    private volatile boolean indexComplete;
 
     private Segment(FileSystem files, Path directory, long baseOffset, OpenFiles budget, long createdMillis) {
+        this(files, directory, baseOffset, budget, createdMillis, ".log");
+    }
+
+    private Segment(
+            FileSystem files, Path directory, long baseOffset, OpenFiles budget, long createdMillis, String suffix) {
         this.files = files;
         this.directory = directory;
         this.baseOffset = baseOffset;
         this.createdMillis = createdMillis;
         this.nextOffset = baseOffset;
-        this.file = new SegmentFile(files, directory.resolve(name(baseOffset, ".log")), budget);
+        this.file = new SegmentFile(files, directory.resolve(name(baseOffset, suffix)), budget);
     }
 
     /** Kafka's file name for a base offset. */
@@ -71,6 +77,68 @@ public final class Segment {
         files.delete(segment.path(".timeindex"));
         segment.active = new SegmentIndex();
         return segment;
+    }
+
+    /** Makes a segment to be filled by compaction; it takes its place with {@link #named}. */
+    static Segment compacted(FileSystem files, Path directory, long baseOffset, OpenFiles budget, long createdMillis)
+            throws IOException {
+        Segment segment = new Segment(files, directory, baseOffset, budget, createdMillis, CompactionSwap.CLEANED);
+        StorageFile opened = segment.file.acquire();
+        try {
+            opened.truncate(0);
+        } finally {
+            segment.file.release();
+        }
+        segment.active = new SegmentIndex();
+        return segment;
+    }
+
+    /** The compacted file is whole: syncs it and sets the offset that the segment reaches up to. */
+    void complete(long upTo) throws IOException {
+        close();
+        StorageFile opened = file.acquire();
+        try {
+            opened.sync(true);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } finally {
+            file.release();
+        }
+        syncedSize = size;
+        nextOffset = upTo;
+    }
+
+    /** Gives a compacted file up that never got its place. */
+    void discard() throws IOException {
+        file.delete();
+    }
+
+    /** The compacted file now has the segment's name. */
+    public void named() {
+        file.renamed(path(".log"));
+    }
+
+    /** Another file is about to get this segment's name, or none: readers in flight finish, others look anew. */
+    public void retire() {
+        file.retire();
+    }
+
+    /** True once the segment was deleted or replaced. */
+    public boolean isGone() {
+        return file.isGone();
+    }
+
+    /** True if file and indexes are durable and will not change. Any thread. */
+    public boolean isSettled() {
+        return indexComplete;
+    }
+
+    StorageFile acquireFile() throws IOException {
+        return file.acquire();
+    }
+
+    void releaseFile() {
+        file.release();
     }
 
     /**

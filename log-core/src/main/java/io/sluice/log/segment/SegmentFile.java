@@ -89,6 +89,22 @@ final class SegmentFile {
         }
     }
 
+    /** True if the name is no longer this file's. */
+    boolean isGone() {
+        return deleted;
+    }
+
+    /** The name is about to be given to another file: users in flight keep reading, nobody opens it any more. */
+    void retire() {
+        deleted = true;
+        closeIfIdle();
+    }
+
+    /** The file has a new name. */
+    void renamed(Path to) {
+        path = to;
+    }
+
     /** Removes the name; users in flight keep reading. */
     void delete() throws IOException {
         deleted = true;

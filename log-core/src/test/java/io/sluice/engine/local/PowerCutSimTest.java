@@ -9,6 +9,7 @@ import io.netty.buffer.UnpooledByteBufAllocator;
 import io.sluice.engine.ShardId;
 import io.sluice.engine.ShardLease;
 import io.sluice.io.Clock;
+import io.sluice.io.LeakReports;
 import io.sluice.io.SimulatedFileSystem;
 import io.sluice.io.SimulatedWorkers;
 import io.sluice.log.Durability;
@@ -47,6 +48,7 @@ class PowerCutSimTest {
 
     @Test
     void confirmedRecordsSurvivePowerCuts() {
+        LeakReports.start();
         Long only = Long.getLong("sim.seed");
         int seeds = Integer.getInteger("sim.seeds", 80);
         for (long seed = only == null ? 1 : only; seed <= (only == null ? seeds : only); seed++) {
@@ -56,6 +58,7 @@ class PowerCutSimTest {
                 throw new AssertionError("seed " + seed + " failed; replay with -Dsim.seed=" + seed, e);
             }
         }
+        LeakReports.assertNone();
     }
 
     private static final class Run {
@@ -180,8 +183,18 @@ class PowerCutSimTest {
                 confirm(lease.poll(), unconfirmed);
                 lease.release();
                 engine.close();
+            } else {
+                dropMemory(engine, lease, workers);
             }
             files.powerCut();
+        }
+
+        /** What is in memory goes with the power: nothing reaches the disk any more, buffers are released. */
+        private void dropMemory(LocalLogEngine engine, ShardLease lease, SimulatedWorkers workers) {
+            files.failCall(1, true);
+            workers.runAll();
+            lease.release();
+            engine.close();
         }
 
         private void step(
