@@ -5,6 +5,7 @@ import java.util.Arrays;
 /** References that came back, smallest queue sequence first: a binary heap over three primitive arrays. */
 final class ReturnedReferences {
     private static final int INITIAL = 16;
+    private static final int KEEP = 4096;
 
     private long[] sequences = new long[INITIAL];
     private long[] positions = new long[INITIAL];
@@ -57,7 +58,7 @@ final class ReturnedReferences {
     void removeFirst() {
         size--;
         if (size == 0) {
-            if (sequences.length > INITIAL) {
+            if (sequences.length > KEEP) {
                 clear();
             }
             return;

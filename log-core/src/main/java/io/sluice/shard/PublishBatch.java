@@ -31,19 +31,24 @@ public final class PublishBatch {
         void completed(PublishBatch batch, io.sluice.log.@Nullable LogException error);
     }
 
+    private static final int POSITIONS = 5;
+    private static final int HEADERS = 1;
+    private static final int END = 2;
+    private static final int HEADER_COUNT = 3;
+    private static final int ORDER_HASH = 4;
+    private static final int NUMBERS = 2;
+    private static final int SETTINGS = 2;
+
     private final Caller caller;
     private final Completion completion;
     private final ByteBuf buffer;
     private int size;
-    private int[] starts = new int[8];
-    private int[] headerStarts = new int[8];
-    private int[] ends = new int[8];
-    private int[] headerCounts = new int[8];
-    private int[] orderHashes = new int[8];
-    private long[] timestamps = new long[8];
-    private long[] tags = new long[8];
-    private @Nullable TargetSet[] targets = new TargetSet[8];
-    private @Nullable Durability[] durabilities = new Durability[8];
+
+    // Per message, side by side: most reads bring one message, so a batch starts small and with few objects.
+    private int capacity = 2;
+    private int[] positions = new int[capacity * POSITIONS];
+    private long[] numbers = new long[capacity * NUMBERS];
+    private Object[] settings = new Object[capacity * SETTINGS];
 
     public PublishBatch(Caller caller, Completion completion, ByteBufAllocator allocator, int sizeHint) {
         this.caller = caller;
@@ -61,19 +66,13 @@ public final class PublishBatch {
 
     /** Starts a message. */
     public void begin() {
-        if (size == starts.length) {
-            int capacity = size * 2;
-            starts = Arrays.copyOf(starts, capacity);
-            headerStarts = Arrays.copyOf(headerStarts, capacity);
-            ends = Arrays.copyOf(ends, capacity);
-            headerCounts = Arrays.copyOf(headerCounts, capacity);
-            orderHashes = Arrays.copyOf(orderHashes, capacity);
-            timestamps = Arrays.copyOf(timestamps, capacity);
-            tags = Arrays.copyOf(tags, capacity);
-            targets = Arrays.copyOf(targets, capacity);
-            durabilities = Arrays.copyOf(durabilities, capacity);
+        if (size == capacity) {
+            capacity = capacity < 32 ? capacity * 4 : capacity * 2;
+            positions = Arrays.copyOf(positions, capacity * POSITIONS);
+            numbers = Arrays.copyOf(numbers, capacity * NUMBERS);
+            settings = Arrays.copyOf(settings, capacity * SETTINGS);
         }
-        starts[size] = buffer.writerIndex();
+        positions[size * POSITIONS] = buffer.writerIndex();
     }
 
     /** Where the fields of the current message are written. */
@@ -83,7 +82,7 @@ public final class PublishBatch {
 
     /** Key and value are written; headers follow. */
     public void headers() {
-        headerStarts[size] = buffer.writerIndex();
+        positions[size * POSITIONS + HEADERS] = buffer.writerIndex();
     }
 
     /**
@@ -96,13 +95,14 @@ public final class PublishBatch {
      * @param tag the adapter's own number for the message (publish sequence, packet id)
      */
     public void end(int headerCount, TargetSet target, int orderHash, long timestamp, Durability durability, long tag) {
-        ends[size] = buffer.writerIndex();
-        headerCounts[size] = headerCount;
-        targets[size] = target;
-        orderHashes[size] = orderHash;
-        timestamps[size] = timestamp;
-        durabilities[size] = durability;
-        tags[size] = tag;
+        int at = size * POSITIONS;
+        positions[at + END] = buffer.writerIndex();
+        positions[at + HEADER_COUNT] = headerCount;
+        positions[at + ORDER_HASH] = orderHash;
+        numbers[size * NUMBERS] = timestamp;
+        numbers[size * NUMBERS + 1] = tag;
+        settings[size * SETTINGS] = target;
+        settings[size * SETTINGS + 1] = durability;
         size++;
     }
 
@@ -117,41 +117,39 @@ public final class PublishBatch {
     }
 
     public int start(int i) {
-        return starts[i];
+        return positions[i * POSITIONS];
     }
 
     public int headerStart(int i) {
-        return headerStarts[i];
+        return positions[i * POSITIONS + HEADERS];
     }
 
     public int end(int i) {
-        return ends[i];
+        return positions[i * POSITIONS + END];
     }
 
     public int headerCount(int i) {
-        return headerCounts[i];
+        return positions[i * POSITIONS + HEADER_COUNT];
     }
 
     public int orderHash(int i) {
-        return orderHashes[i];
+        return positions[i * POSITIONS + ORDER_HASH];
     }
 
     public long timestamp(int i) {
-        return timestamps[i];
+        return numbers[i * NUMBERS];
     }
 
     public long tag(int i) {
-        return tags[i];
+        return numbers[i * NUMBERS + 1];
     }
 
     public TargetSet targets(int i) {
-        TargetSet set = targets[i];
-        return set == null ? TargetSet.EMPTY : set;
+        return (TargetSet) settings[i * SETTINGS];
     }
 
     public Durability durability(int i) {
-        Durability durability = durabilities[i];
-        return durability == null ? Durability.GROUP : durability;
+        return (Durability) settings[i * SETTINGS + 1];
     }
 
     /** Frees the encoded fields; the shard calls it after appending, a loop that gives a batch up calls it itself. */

@@ -1,5 +1,6 @@
 package io.sluice.shard;
 
+import io.netty.util.concurrent.FastThreadLocalThread;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -50,7 +51,8 @@ final class ShardLoop {
     ShardLoop(String name, int capacity, Handler handler) {
         this.capacity = capacity;
         this.handler = handler;
-        thread = new Thread(this::run, name);
+        // Netty keeps caches of buffers for such threads only.
+        thread = new FastThreadLocalThread(this::run, name);
         thread.setDaemon(true);
     }
 

@@ -140,7 +140,7 @@ public final class BatchBuilder {
         out.setShort(BatchFormat.PRODUCER_EPOCH, -1);
         out.setInt(BatchFormat.BASE_SEQUENCE, -1);
         out.setInt(BatchFormat.RECORD_COUNT, count);
-        out.setInt(BatchFormat.CRC, BatchFormat.computeCrc(out, 0, size));
+        out.setInt(BatchFormat.CRC, BatchFormat.computeCrcOfOwn(out, size));
         BuiltBatch batch = new BuiltBatch(out, Arrays.copyOf(starts, count), count, baseTimestamp, maxTimestamp);
         guess = Math.max(SMALLEST, Math.min(LARGEST_GUESS, size + size / 8));
         buffer = null;
