@@ -18,7 +18,11 @@ import io.sluice.io.SystemClock;
 import io.sluice.routing.catalog.RoutingBroker;
 import io.sluice.shard.Core;
 import io.sluice.shard.CoreSettings;
+import java.io.DataInputStream;
+import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,6 +36,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.awaitility.Awaitility;
@@ -72,8 +77,12 @@ class RealCoreTest {
                     .channel();
         }
 
+        int port() {
+            return ((InetSocketAddress) listener.localAddress()).getPort();
+        }
+
         String bootstrap() {
-            return "127.0.0.1:" + ((InetSocketAddress) listener.localAddress()).getPort();
+            return "127.0.0.1:" + port();
         }
 
         @Override
@@ -112,6 +121,38 @@ class RealCoreTest {
             List<String> values = poll(consumer, 601);
             assertThat(values).hasSize(601).startsWith("v400").endsWith("last");
         }
+    }
+
+    @Test
+    void producerIdsAreNotGivenTwiceOverRestarts() throws Exception {
+        List<Long> ids = new ArrayList<>();
+        for (int start = 0; start < 3; start++) {
+            try (Node node = new Node(directory);
+                    Socket socket = new Socket("127.0.0.1", node.port())) {
+                socket.setSoTimeout(20_000);
+                for (int i = 0; i < 3; i++) {
+                    ids.add(producerId(socket));
+                }
+            }
+        }
+        assertThat(ids).containsExactly(0L, 1L, 2L, 1_000L, 1_001L, 1_002L, 2_000L, 2_001L, 2_002L);
+    }
+
+    /** InitProducerId version 0 without a transactional id. */
+    private static long producerId(Socket socket) throws IOException {
+        ByteBuffer request = ByteBuffer.allocate(20)
+                .putInt(16)
+                .putShort(ApiKeys.INIT_PRODUCER_ID.id)
+                .putShort((short) 0)
+                .putInt(1)
+                .putShort((short) -1)
+                .putShort((short) -1)
+                .putInt(60_000);
+        socket.getOutputStream().write(request.array());
+        DataInputStream in = new DataInputStream(socket.getInputStream());
+        ByteBuffer answer = ByteBuffer.wrap(in.readNBytes(in.readInt()));
+        assertThat(answer.getShort(8)).as("error").isZero();
+        return answer.getLong(10);
     }
 
     private static List<String> poll(KafkaConsumer<String, String> consumer, int count) {
