@@ -275,19 +275,48 @@ public final class DeliveryMachine {
         return count;
     }
 
-    /** Everything unsettled, in no particular order between the three groups; within fresh ones, in queue order. */
+    /** Everything unsettled: what was delivered before, in no particular order, then what never was, in queue order. */
     public void forEach(ReferenceVisitor visitor) {
+        long[] delivered = delivered();
+        for (int i = 0; i < delivered.length; i += 3) {
+            visitor.visit(delivered[i + 1], delivered[i + 2]);
+        }
+        visitFresh(0, Integer.MAX_VALUE, visitor);
+    }
+
+    /**
+     * Messages that were never delivered, in queue order, from a place on.
+     *
+     * @param from 0, or what the last call answered; the queue may have moved on in between
+     * @return where to go on; -1 after the last
+     */
+    public long visitFresh(long from, int max, ReferenceVisitor visitor) {
+        int first = (int) Math.max(0, from - freshSequence);
+        int count = fresh.size();
+        int end = (int) Math.min(count, (long) first + max);
+        for (int i = first; i < end; i++) {
+            visitor.visit(fresh.position(i), fresh.state(i));
+        }
+        return end == count ? -1 : freshSequence + end;
+    }
+
+    /** Unsettled messages that were delivered, returned ones included, unsorted: sequence, position, state of each. */
+    public long[] delivered() {
+        long[] delivered = new long[3 * (inFlight.size() + returned.size())];
+        int at = 0;
         for (int slot = 0; slot < inFlight.capacity(); slot++) {
             if (inFlight.occupied(slot)) {
-                visitor.visit(inFlight.position(slot), inFlight.state(slot));
+                delivered[at++] = inFlight.sequence(slot);
+                delivered[at++] = inFlight.position(slot);
+                delivered[at++] = inFlight.state(slot);
             }
         }
         for (int i = 0; i < returned.size(); i++) {
-            visitor.visit(returned.position(i), returned.state(i));
+            delivered[at++] = returned.sequence(i);
+            delivered[at++] = returned.position(i);
+            delivered[at++] = returned.state(i);
         }
-        for (int i = 0; i < fresh.size(); i++) {
-            visitor.visit(fresh.position(i), fresh.state(i));
-        }
+        return delivered;
     }
 
     /** Sees references. */

@@ -29,8 +29,8 @@ public interface QueueConsumer {
     void flush();
 
     /**
-     * Completes on the shard thread when everything flushed before is applied and its journal entry is as durable as asked
-     * for by the broker's settings.
+     * Completes on the shard thread when everything flushed before is applied and in the journal, at durability {@code os}; if
+     * the disk is exhausted, when there is space again. After a failed sync nothing is journaled any more and it completes.
      */
     void barrier(Runnable applied);
 

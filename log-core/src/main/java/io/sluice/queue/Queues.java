@@ -11,6 +11,12 @@ public interface Queues {
     /** Removes the queue and its state; its consumers are closed. Completes with the number of ready messages that went. */
     CompletionStage<Long> delete(QueueId id);
 
+    /**
+     * Removes the queues that were recovered and not opened since: their creation or deletion was cut short. Called once, when
+     * the catalog has opened all it knows. Completes with their number.
+     */
+    CompletionStage<Integer> dropUnopened();
+
     /** The open queue of this id, null if none. */
     @Nullable
     QueueRef find(QueueId id);

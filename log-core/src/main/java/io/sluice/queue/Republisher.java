@@ -1,5 +1,6 @@
 package io.sluice.queue;
 
+import io.sluice.log.LogException;
 import io.sluice.log.record.BatchView;
 
 /** Routes dead letters; implemented in {@code routing}, which log-core may not import. */
@@ -7,11 +8,19 @@ import io.sluice.log.record.BatchView;
 public interface Republisher {
     /**
      * Publishes a copy of the record to the queue's dead-letter target with the death added to its history. Runs on the shard
-     * thread; must not block. {@code settled} runs (any thread) when the copy is as durable as the original, or when there is
-     * nowhere to put it; only then is the original settled (append first, settle second).
+     * thread; must not block. The original is settled only after {@link Outcome#settled} (append first, settle second).
      *
      * @param source batch holding the record; retained for the duration of the call only
      * @param reason {@code rejected} or {@code delivery_limit}
      */
-    void deadLetter(QueueSpec queue, BatchView source, long offset, String reason, int deliveryCount, Runnable settled);
+    void deadLetter(QueueSpec queue, BatchView source, long offset, String reason, int deliveryCount, Outcome outcome);
+
+    /** What became of the copy. Exactly one method is called, once, on any thread. */
+    interface Outcome {
+        /** The copy is as durable as the original, or there is nowhere to put it. */
+        void settled();
+
+        /** The copy is not stored: the dead letter is given to the republisher again, after a second at the earliest. */
+        void failed(LogException error);
+    }
 }

@@ -28,6 +28,10 @@ final class ReturnedReferences {
         return states[0];
     }
 
+    long sequence(int index) {
+        return sequences[index];
+    }
+
     long position(int index) {
         return positions[index];
     }

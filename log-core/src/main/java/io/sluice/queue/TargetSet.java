@@ -12,7 +12,9 @@ import java.util.function.LongConsumer;
  * Where a routed message is stored for: queues and streams. Immutable, built once per route and shared by all its messages;
  * carries the encoded routing header so that no message encodes it again.
  *
- * <p>Routing header value: {@code version(1)=1, count varint, (queue id varlong, delta coded, ascending)*}.
+ * <p>Routing header value: {@code version(1)=1, order (4), count varint, (queue id varlong, delta coded, ascending)*}. The
+ * order is the low 32 bits of a count of all messages over all home partitions, filled in per message: after a restart a queue
+ * fed from several partitions gets back the order in which it was fed.
  */
 public final class TargetSet {
     private static final byte VERSION = 1;
@@ -23,6 +25,7 @@ public final class TargetSet {
     private final QueueRef[] queues;
     private final StreamTarget[] streams;
     private final byte[] routingHeader;
+    private final int orderIndex;
     private final boolean durable;
 
     /** Queues must be distinct; they are stored in ascending id order. */
@@ -30,7 +33,12 @@ public final class TargetSet {
         this.queues = queues.toArray(QueueRef[]::new);
         java.util.Arrays.sort(this.queues, (a, b) -> Long.compare(a.id().value(), b.id().value()));
         this.streams = streams.toArray(StreamTarget[]::new);
-        this.routingHeader = encode(this.queues);
+        ByteBuf value = encode(this.queues);
+        ByteBuf header = Unpooled.buffer();
+        RecordFields.writeHeader(header, MessageHeaders.ROUTING, value);
+        this.routingHeader = new byte[header.readableBytes()];
+        header.readBytes(routingHeader);
+        this.orderIndex = routingHeader.length - value.writerIndex() + 1;
         boolean anyDurable = this.streams.length > 0;
         for (QueueRef queue : this.queues) {
             anyDurable |= queue.spec().durable();
@@ -68,6 +76,16 @@ public final class TargetSet {
         return routingHeader;
     }
 
+    /** Where in {@link #routingHeader} the four bytes of the order are. */
+    public int orderIndex() {
+        return orderIndex;
+    }
+
+    /** Reads the order of a home record's routing header; 0 if it has none. Moves the header cursor. */
+    public static int order(RecordView record) {
+        return record.findHeader(MessageHeaders.ROUTING) ? record.buffer().getInt(record.headerValueStart() + 1) : 0;
+    }
+
     /** Reads the queue ids of a home record's routing header; none if it has none. Moves the header cursor. */
     public static void forEachQueue(RecordView record, LongConsumer queueId) {
         if (!record.findHeader(MessageHeaders.ROUTING)) {
@@ -79,6 +97,7 @@ public final class TargetSet {
         if (in.getByte(at++) != VERSION) {
             throw new IllegalStateException("unknown routing record version " + in.getByte(at - 1));
         }
+        at += Integer.BYTES;
         long id = 0;
         boolean count = true;
         while (at < end) {
@@ -100,19 +119,15 @@ public final class TargetSet {
         }
     }
 
-    private static byte[] encode(QueueRef[] queues) {
+    private static ByteBuf encode(QueueRef[] queues) {
         ByteBuf value = Unpooled.buffer();
-        value.writeByte(VERSION);
+        value.writeByte(VERSION).writeInt(0);
         RecordFields.writeVarint(value, queues.length);
         long previous = 0;
         for (QueueRef queue : queues) {
             RecordFields.writeVarlong(value, queue.id().value() - previous);
             previous = queue.id().value();
         }
-        ByteBuf header = Unpooled.buffer();
-        RecordFields.writeHeader(header, MessageHeaders.ROUTING, value);
-        byte[] bytes = new byte[header.readableBytes()];
-        header.readBytes(bytes);
-        return bytes;
+        return value;
     }
 }

@@ -16,6 +16,7 @@ import io.sluice.queue.Queues;
 import io.sluice.queue.state.RecoveredState;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,6 +49,11 @@ public final class Core implements AutoCloseable {
      * @throws LogException if the engine refuses, or the journal is damaged
      */
     public static Core start(LogEngine engine, Clock clock, CoreSettings settings) {
+        return start(engine, clock, settings, null);
+    }
+
+    /** As above; with {@code idle} the shard has no thread: {@link #step} turns it, and where it waits it runs {@code idle}. */
+    static Core start(LogEngine engine, Clock clock, CoreSettings settings, @Nullable Runnable idle) {
         engine.createStream(HOME, "__home", HOME_PARTITIONS, StreamConfig.HOME)
                 .toCompletableFuture()
                 .join();
@@ -62,7 +68,7 @@ public final class Core implements AutoCloseable {
         LogPartition state = writable(lease, new PartitionId(STATE, 0));
         long before = clock.nanoTime();
         RecoveredState recovered = recover(home, state);
-        CoreShard shard = new CoreShard(engine, lease, home, state, recovered, clock, settings);
+        CoreShard shard = new CoreShard(engine, lease, home, state, recovered, clock, settings, idle);
         int queues = recovered.size();
         shard.start();
         if (queues > 0) {
@@ -77,6 +83,16 @@ public final class Core implements AutoCloseable {
 
     public Queues queues() {
         return shard.queues();
+    }
+
+    /** True if nothing is stored any more until a restart. */
+    boolean failed() {
+        return shard.isFailed();
+    }
+
+    /** One turn of a shard without a thread; true if there is more to do at once. */
+    boolean step() {
+        return shard.step();
     }
 
     /** Completes what was taken up, writes the queues down and gives the lease back. The engine stays open. */

@@ -17,6 +17,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +33,7 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
     private final ShardLease lease;
     private final CoreSettings settings;
     private final ShardLoop loop;
+    private final Runnable idle;
     private final LoopTasks out = new LoopTasks();
     private final DeliveryQueues queues;
     private final PublishPipeline pipeline;
@@ -52,12 +54,14 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
             LogPartition state,
             RecoveredState recovered,
             Clock clock,
-            CoreSettings settings) {
+            CoreSettings settings,
+            @Nullable Runnable idle) {
+        this.idle = idle == null ? CoreShard::pause : idle;
         this.lease = lease;
         this.settings = settings;
-        loop = new ShardLoop("sluice-core", settings.inboxCapacity(), this);
+        loop = new ShardLoop("sluice-core", settings.inboxCapacity(), idle != null, this);
         MemoryLog memory = new MemoryLog();
-        queues = new DeliveryQueues(clock, out, memory, home, state, recovered, settings.checkpointBytes());
+        queues = new DeliveryQueues(clock, out, memory, home, recovered);
         pipeline = new PublishPipeline(
                 lease,
                 home,
@@ -68,8 +72,9 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
                 out,
                 loop::signal,
                 () -> diskFull,
-                bytes -> unfinishedBytes.addAndGet(-bytes));
-        queues.connect(loop, pipeline, this);
+                bytes -> unfinishedBytes.addAndGet(-bytes),
+                recovered.nextOrder());
+        queues.connect(loop, pipeline, new QueueJournal(state, pipeline, clock, settings.checkpointBytes()), this);
         diskFull = engine.diskState() == DiskState.FULL;
         engine.onDiskState(this::diskChanged);
     }
@@ -83,13 +88,23 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
      * lost can ever meet a new message with this offset; then starts the thread.
      */
     void start() {
-        queues.checkpoint();
-        pipeline.drain(CoreShard::pause);
+        boolean written = queues.checkpoint(idle);
         LogException failure = pipeline.failure();
         if (failure != null) {
             throw failure;
         }
+        if (!written) {
+            throw new LogException(Reason.DISK_FULL, "no space to write the queues down");
+        }
         loop.start();
+    }
+
+    boolean isFailed() {
+        return pipeline.failure() != null;
+    }
+
+    boolean step() {
+        return loop.step();
     }
 
     void close() {
@@ -196,11 +211,10 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
 
     @Override
     public void stopped() {
-        pipeline.drain(CoreShard::pause);
+        pipeline.drain(idle);
         queues.endTurn();
         if (pipeline.failure() == null) {
-            queues.checkpoint();
-            pipeline.drain(CoreShard::pause);
+            queues.checkpoint(idle);
         }
         pipeline.failAll(stopping());
         out.post();

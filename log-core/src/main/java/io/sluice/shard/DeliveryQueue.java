@@ -203,7 +203,7 @@ final class DeliveryQueue implements DeliveryEffects {
         }
         boolean more = false;
         if (retryAt != 0) {
-            if (queues.nanoTime() - retryAt < 0) {
+            if (!mayRetry()) {
                 return false;
             }
             retryAt = 0;
@@ -236,6 +236,11 @@ final class DeliveryQueue implements DeliveryEffects {
         }
         handle.publish(machine.ready(), machine.unacked(), machine.consumers());
         return more;
+    }
+
+    /** True if the time has come to read again what could not be read. */
+    boolean mayRetry() {
+        return queues.nanoTime() - retryAt >= 0;
     }
 
     @Override
@@ -283,16 +288,7 @@ final class DeliveryQueue implements DeliveryEffects {
 
     @Override
     public void deadLetter(long deliveryId, long position, long state, String reason) {
-        // the machine must not be called from within a command
-        queues.later(() -> queues.withBatch(position, source -> {
-            if (source == null) {
-                LOG.warn("A dead letter of queue '{}' has no record any more: dropped", spec().name());
-                machine.deadLettered(deliveryId, this);
-            } else {
-                queues.deadLetter(
-                        this, source, Reference.offset(position), reason, Reference.deliveryCount(state), deliveryId);
-            }
-        }));
+        queues.dying().add(this, deliveryId, position, state, reason);
     }
 
     /** The copy of a dying message is stored. */
@@ -353,6 +349,7 @@ final class DeliveryQueue implements DeliveryEffects {
         if (error != null) {
             LOG.error("Queue '{}' cannot read its next message; trying again in 1 s", spec().name(), error);
             retryAt = queues.nanoTime() + RETRY_NANOS;
+            queues.retryLater(this);
         } else if (loaded != null) {
             closeView();
             view = loaded;

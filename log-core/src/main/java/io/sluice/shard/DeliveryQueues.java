@@ -1,14 +1,8 @@
 package io.sluice.shard;
 
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.PooledByteBufAllocator;
 import io.sluice.io.Clock;
-import io.sluice.log.Durability;
-import io.sluice.log.LogException;
-import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
 import io.sluice.log.record.BatchView;
-import io.sluice.queue.DeliveryMachine;
 import io.sluice.queue.QueueId;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
@@ -16,13 +10,11 @@ import io.sluice.queue.Queues;
 import io.sluice.queue.Reference;
 import io.sluice.queue.Republisher;
 import io.sluice.queue.TargetSet;
-import io.sluice.queue.state.QueueDelta;
+import io.sluice.queue.state.CheckpointWriter;
 import io.sluice.queue.state.RecoveredState;
-import io.sluice.queue.state.StateCodec;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.List;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -40,50 +32,33 @@ final class DeliveryQueues implements Queues {
     private static final Logger LOG = LoggerFactory.getLogger(DeliveryQueues.class);
     private static final long TRUNCATE_EVERY_NANOS = 1_000_000_000L;
 
-    private static final int CHECKPOINT_BATCH_BYTES = 512 << 10;
-
     private final Clock clock;
     private final LoopTasks out;
     private final MemoryLog memory;
     private final LogPartition[] home;
-    private final LogPartition state;
     private final RecoveredState recovered;
     private final HomePins[] pins;
     private final long[] fed;
-    private final long checkpointBytes;
+    private final DyingMessages dying;
     private final ConcurrentHashMap<Long, QueueHandle> byId = new ConcurrentHashMap<>();
 
     private ArrayList<DeliveryQueue> dirty = new ArrayList<>();
     private ArrayList<DeliveryQueue> dispatching = new ArrayList<>();
-    private final ArrayList<DeliveryQueue> unjournaled = new ArrayList<>();
     private final ArrayList<Runnable> barriers = new ArrayList<>();
-    private final ArrayList<Runnable> unjournaledDeletions = new ArrayList<>(0);
-    private boolean journalRefused;
-    private ArrayList<Runnable> laters = new ArrayList<>();
+    private final ArrayList<DeliveryQueue> retrying = new ArrayList<>();
     private long truncatedAt;
-    private long deltaBytes;
-    private long homeBytesAtCheckpoint;
-    private long lastCheckpointBytes;
-    private @Nullable Republisher republisher;
     private @Nullable ShardLoop loop;
     private @Nullable PublishPipeline pipeline;
+    private @Nullable QueueJournal journal;
     private @Nullable Executor executor;
 
-    DeliveryQueues(
-            Clock clock,
-            LoopTasks out,
-            MemoryLog memory,
-            LogPartition[] home,
-            LogPartition state,
-            RecoveredState recovered,
-            long checkpointBytes) {
+    DeliveryQueues(Clock clock, LoopTasks out, MemoryLog memory, LogPartition[] home, RecoveredState recovered) {
         this.clock = clock;
         this.out = out;
         this.memory = memory;
         this.home = home;
-        this.state = state;
         this.recovered = recovered;
-        this.checkpointBytes = checkpointBytes;
+        dying = new DyingMessages(this, clock);
         pins = new HomePins[home.length];
         fed = new long[home.length];
         for (int i = 0; i < home.length; i++) {
@@ -94,9 +69,11 @@ final class DeliveryQueues implements Queues {
     }
 
     /** Ties the knot; called once before the loop starts. */
-    void connect(ShardLoop shardLoop, PublishPipeline publishPipeline, Executor shardExecutor) {
+    void connect(
+            ShardLoop shardLoop, PublishPipeline publishPipeline, QueueJournal queueJournal, Executor shardExecutor) {
         loop = shardLoop;
         pipeline = publishPipeline;
+        journal = queueJournal;
         executor = shardExecutor;
     }
 
@@ -121,7 +98,21 @@ final class DeliveryQueues implements Queues {
 
     @Override
     public void republisher(Republisher target) {
-        loop().put((Runnable) () -> republisher = target);
+        loop().put((Runnable) () -> dying.republisher(target));
+    }
+
+    @Override
+    public CompletionStage<Integer> dropUnopened() {
+        CompletableFuture<Integer> dropped = new CompletableFuture<>();
+        loop().put((Runnable) () -> {
+            Set<Long> ids = recovered.ids();
+            for (long id : ids) {
+                LOG.info("Removing queue {}: its creation or deletion was cut short", id);
+                delete(new QueueId(id), new CompletableFuture<>());
+            }
+            dropped.complete(ids.size());
+        });
+        return dropped;
     }
 
     LoopTasks out() {
@@ -182,10 +173,16 @@ final class DeliveryQueues implements Queues {
     }
 
     void markUnjournaled(DeliveryQueue queue) {
-        if (!queue.unjournaled) {
-            queue.unjournaled = true;
-            unjournaled.add(queue);
-        }
+        journal().add(queue);
+    }
+
+    /** Tries to dispatch the queue again when some time has passed. */
+    void retryLater(DeliveryQueue queue) {
+        retrying.add(queue);
+    }
+
+    DyingMessages dying() {
+        return dying;
     }
 
     /** Runs when all publishes taken up before are known to their queues. */
@@ -194,16 +191,11 @@ final class DeliveryQueues implements Queues {
     }
 
     /**
-     * Runs at the end of the turn in which everything before is applied, dispatched and journaled; later if the journal has to wait
-     * for disk space.
+     * Runs at the end of the turn in which everything before is applied, dispatched and journaled; later if the journal has to
+     * wait for disk space.
      */
     void barrier(Runnable applied) {
         follow(() -> barriers.add(applied));
-    }
-
-    /** Runs after the current command, in this turn. */
-    void later(Runnable work) {
-        laters.add(work);
     }
 
     /** The batch holding this message if it is in memory, retained. */
@@ -215,9 +207,9 @@ final class DeliveryQueues implements Queues {
     }
 
     /** Gives the batch holding this message, null if it is gone; it is released afterwards. */
-    void withBatch(long position, Consumer<@Nullable BatchView> user) {
+    void withBatch(long position, Consumer<@Nullable BatchView> user, Consumer<Throwable> failed) {
         BatchView cached = cachedBatch(position);
-        if (cached != null) {
+        if (cached != null || Reference.partition(position) == Reference.MEMORY_PARTITION) {
             use(cached, user);
             return;
         }
@@ -227,30 +219,9 @@ final class DeliveryQueues implements Queues {
                     if (error == null) {
                         use(loaded, user);
                     } else {
-                        // stays dying: it is delivered again after a restart
-                        LOG.error("A dead letter cannot be read", error);
+                        failed.accept(error);
                     }
                 });
-    }
-
-    void deadLetter(DeliveryQueue queue, BatchView source, long offset, String reason, int count, long deliveryId) {
-        Republisher to = republisher;
-        Runnable settled = () -> executor().execute(() -> queue.deadLettered(deliveryId));
-        if (to == null) {
-            LOG.warn(
-                    "No dead-letter routing yet: a message of queue '{}' is dropped",
-                    queue.spec().name());
-            settled.run();
-            return;
-        }
-        try {
-            to.deadLetter(queue.spec(), source, offset, reason, count, settled);
-        } catch (RuntimeException e) {
-            LOG.error(
-                    "A dead letter of queue '{}' could not be routed",
-                    queue.spec().name(),
-                    e);
-        }
     }
 
     /**
@@ -259,7 +230,10 @@ final class DeliveryQueues implements Queues {
      * @return true if queues have more to deliver at once
      */
     boolean endTurn() {
-        runLaters();
+        dying.work(pipeline().isStoring());
+        if (!retrying.isEmpty()) {
+            retry();
+        }
         ArrayList<DeliveryQueue> now = dirty;
         dirty = dispatching;
         dispatching = now;
@@ -271,53 +245,48 @@ final class DeliveryQueues implements Queues {
             }
         }
         now.clear();
-        if (journal()) {
+        if (journal().write()) {
             for (int i = 0; i < barriers.size(); i++) {
                 barriers.get(i).run();
             }
             barriers.clear();
         }
         truncate();
-        return !dirty.isEmpty() || !laters.isEmpty();
+        journal().advance();
+        return !dirty.isEmpty();
     }
 
-    /** Writes all indexes down and cuts the journal before them. The pass is synced. */
-    void checkpoint() {
-        long start = state.logEndOffset();
-        long[] dispatched = fed.clone();
-        long now = clock.epochMillis();
-        HashMap<Long, DeliveryMachine> machines = new HashMap<>();
+    private void retry() {
+        for (int i = retrying.size() - 1; i >= 0; i--) {
+            DeliveryQueue queue = retrying.get(i);
+            if (queue.mayRetry()) {
+                retrying.remove(i);
+                markDirty(queue);
+            }
+        }
+    }
+
+    /** Writes all indexes down and waits until they are on disk; false if they could not be. Only at start and stop. */
+    boolean checkpoint(Runnable idle) {
+        beginCheckpoint();
+        while (journal().advance()) {
+            pipeline().drain(idle);
+        }
+        pipeline().drain(idle);
+        return journal().isCheckpointWritten();
+    }
+
+    private void beginCheckpoint() {
+        HashSet<Long> ids = new HashSet<>(recovered.ids());
         for (QueueHandle handle : byId.values()) {
             if (handle.spec().durable()) {
-                machines.put(handle.spec().id().value(), handle.queue().machine());
+                ids.add(handle.spec().id().value());
             }
         }
-        ArrayDeque<OpenBatch> batches = new ArrayDeque<>();
-        long bytes = StateCodec.checkpoint(dispatched, recovered, machines, value -> {
-            if (batches.isEmpty() || batches.getLast().sizeInBytes() > CHECKPOINT_BATCH_BYTES) {
-                batches.add(new OpenBatch(state));
-            }
-            batches.getLast().add(value, now, Durability.GROUP);
-        });
-        try {
-            batches.forEach(OpenBatch::append);
-        } catch (LogException e) {
-            batches.forEach(OpenBatch::discard);
-            refused("No checkpoint of queues", e);
-            return;
-        }
-        for (DeliveryQueue queue : unjournaled) {
-            queue.unjournaled = false;
-            QueueDelta delta = queue.delta();
-            if (delta != null) {
-                delta.clear();
-            }
-        }
-        unjournaled.clear();
-        deltaBytes = 0;
-        lastCheckpointBytes = bytes;
-        homeBytesAtCheckpoint = pipeline().homeBytes();
-        pipeline().commitThen(() -> state.truncatePrefix(start));
+        journal().begin(new CheckpointWriter(fed, pipeline().nextOrder(), ids, recovered, id -> {
+            QueueHandle handle = byId.get(id);
+            return handle == null ? null : handle.queue().machine();
+        }));
     }
 
     /** Frees memory; called once at the end. */
@@ -343,18 +312,15 @@ final class DeliveryQueues implements Queues {
             opened.complete(handle);
             return;
         }
-        ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
-        StateCodec.writeCreated(value, spec.id().value());
-        pipeline().journal(value, clock.epochMillis(), refusal -> {
-            if (refusal == null) {
+        journal().created(spec.id().value(), error -> {
+            if (error == null) {
                 opened.complete(handle);
             } else {
                 byId.remove(spec.id().value(), handle);
                 handle.queue().close();
-                opened.completeExceptionally(refusal);
+                opened.completeExceptionally(error);
             }
         });
-        value.release();
     }
 
     private void delete(QueueId id, CompletableFuture<Long> deleted) {
@@ -371,107 +337,31 @@ final class DeliveryQueues implements Queues {
             deleted.complete(ready);
             return;
         }
-        journalDeletion(id, ready, deleted);
-    }
-
-    /** The queue is gone already: a deletion that the journal has no space for waits for it. */
-    private void journalDeletion(QueueId id, long ready, CompletableFuture<Long> deleted) {
-        ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
-        StateCodec.writeDeleted(value, id.value());
-        pipeline().journal(value, clock.epochMillis(), refusal -> {
-            if (refusal == null) {
-                deleted.complete(ready);
-            } else if (refusal.reason() == Reason.DISK_FULL) {
-                unjournaledDeletions.add(() -> journalDeletion(id, ready, deleted));
+        long count = ready;
+        journal().deleted(id.value(), error -> {
+            if (error == null) {
+                deleted.complete(count);
             } else {
-                deleted.completeExceptionally(refusal);
+                deleted.completeExceptionally(error);
             }
         });
-        value.release();
-    }
-
-    private void runLaters() {
-        while (!laters.isEmpty()) {
-            ArrayList<Runnable> now = laters;
-            laters = new ArrayList<>();
-            for (Runnable work : now) {
-                work.run();
-            }
-        }
-    }
-
-    /** Writes settlements down; false if they have to wait for disk space. */
-    private boolean journal() {
-        if (unjournaled.isEmpty()) {
-            return true;
-        }
-        OpenBatch batch = new OpenBatch(state);
-        ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
-        long now = clock.epochMillis();
-        try {
-            for (int i = 0; i < unjournaled.size(); i++) {
-                DeliveryQueue queue = unjournaled.get(i);
-                QueueDelta delta = queue.delta();
-                if (delta != null && !queue.isClosed()) {
-                    value.clear();
-                    delta.write(value, queue.spec().id().value());
-                    batch.add(value, now, Durability.OS);
-                }
-            }
-            int bytes = batch.sizeInBytes();
-            batch.append();
-            pipeline().commitStaged();
-            deltaBytes += bytes;
-        } catch (LogException e) {
-            batch.discard();
-            refused("Settlements stay in memory", e);
-            return e.reason() != Reason.DISK_FULL;
-        } finally {
-            value.release();
-        }
-        if (journalRefused) {
-            journalRefused = false;
-            LOG.info("Settlements are journaled again");
-        }
-        for (int i = 0; i < unjournaled.size(); i++) {
-            DeliveryQueue queue = unjournaled.get(i);
-            queue.unjournaled = false;
-            QueueDelta delta = queue.delta();
-            if (delta != null) {
-                delta.clear();
-            }
-        }
-        unjournaled.clear();
-        return true;
-    }
-
-    private void refused(String what, LogException refusal) {
-        if (!journalRefused) {
-            journalRefused = true;
-            LOG.warn("{}, the journal refused them: {}", what, refusal.getMessage());
-        }
     }
 
     private void truncate() {
         long now = clock.nanoTime();
-        if (now - truncatedAt < TRUNCATE_EVERY_NANOS) {
+        if (now - truncatedAt < TRUNCATE_EVERY_NANOS || pipeline().failure() != null) {
             return;
         }
         truncatedAt = now;
-        if (!unjournaledDeletions.isEmpty()) {
-            List<Runnable> again = List.copyOf(unjournaledDeletions);
-            unjournaledDeletions.clear();
-            again.forEach(Runnable::run);
-        }
+        journal().retryDeletions();
         for (int i = 0; i < home.length; i++) {
             long floor = pins[i].floor(fed[i]);
             if (floor > home[i].logStartOffset()) {
                 home[i].truncatePrefix(floor);
             }
         }
-        long bound = Math.max(checkpointBytes, 4 * lastCheckpointBytes);
-        if (deltaBytes > bound || pipeline().homeBytes() - homeBytesAtCheckpoint > bound) {
-            checkpoint();
+        if (journal().wantsCheckpoint()) {
+            beginCheckpoint();
         }
     }
 
@@ -491,6 +381,14 @@ final class DeliveryQueues implements Queues {
             throw new IllegalStateException("shard not started");
         }
         return started;
+    }
+
+    private QueueJournal journal() {
+        QueueJournal connected = journal;
+        if (connected == null) {
+            throw new IllegalStateException("shard not started");
+        }
+        return connected;
     }
 
     private PublishPipeline pipeline() {

@@ -7,6 +7,7 @@ import io.sluice.log.Durability;
 import io.sluice.log.LogPartition;
 import io.sluice.log.record.BatchBuilder;
 import io.sluice.message.RecordFields;
+import io.sluice.queue.TargetSet;
 import org.jspecify.annotations.Nullable;
 
 /** A record batch that is being filled for one partition; stored at the strongest durability that its messages asked for. */
@@ -35,17 +36,21 @@ final class OpenBatch {
     }
 
     /**
-     * Adds a message with one more header, given encoded.
+     * Adds a message; for a home partition with its routing header.
      *
+     * @param routed whose routing header to add; null = none
+     * @param order place of the message among all of all home partitions
      * @return index of the record in the batch
      */
-    int add(PublishBatch from, int message, byte @Nullable [] header, Durability asked) {
+    int add(PublishBatch from, int message, @Nullable TargetSet routed, int order, Durability asked) {
         raise(asked);
         ByteBuf extra = null;
         int length = 0;
-        if (header != null) {
+        if (routed != null) {
+            byte[] header = routed.routingHeader();
             extra = scratch();
             extra.writeBytes(header);
+            extra.setInt(routed.orderIndex(), order);
             length = header.length;
         }
         return builder.add(
@@ -58,7 +63,7 @@ final class OpenBatch {
                 extra,
                 0,
                 length,
-                header == null ? 0 : 1);
+                routed == null ? 0 : 1);
     }
 
     /** Adds a record without key and headers. */

@@ -1,12 +1,13 @@
 package io.sluice.shard;
 
+import io.netty.buffer.ByteBuf;
+import io.sluice.log.Durability;
 import io.sluice.log.LogException;
 import io.sluice.log.LogPartition;
 import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,8 +16,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class Pass {
     final ArrayList<PublishBatch> publishes = new ArrayList<>();
-    final ArrayList<ProduceTask> produces = new ArrayList<>();
+    final ArrayList<Produce> produces = new ArrayList<>();
     final ArrayList<Runnable> followers = new ArrayList<>();
+    final ArrayList<JournalEntry> journals = new ArrayList<>();
+    /** Batches that reached their size, in order; the open ones of the same partitions follow them. */
+    final ArrayList<OpenBatch> full = new ArrayList<>();
+
     final @Nullable OpenBatch[] home;
     final ArrayList<StreamBatch> streams = new ArrayList<>();
 
@@ -26,15 +31,13 @@ final class Pass {
     @Nullable
     MemoryBatch memory;
 
+    /** Why none of the pass's publishes is stored; null if all are. */
     @Nullable
     LogException error;
 
-    /** Told whether the pass has their journal record. */
-    final ArrayList<Consumer<@Nullable LogException>> journaled = new ArrayList<>(0);
-
-    /** Why the pass has no journal record; null if it has all. */
+    /** Why the journal entries of the pass are not written. */
     @Nullable
-    LogException stateError;
+    LogException journalError;
 
     long number;
     long bytes;
@@ -52,8 +55,34 @@ final class Pass {
     int[] records = new int[64];
     int[] sizes = new int[64];
 
-    /** A produced batch and what became of it. */
-    record ProduceTask(ShardProxy.ProduceCompletion completion, LogPartition.Appended appended) {}
+    /** Batches of a Kafka client and, once the pass is sealed, what became of them. */
+    static final class Produce {
+        final ShardProxy.ProduceCompletion completion;
+        final LogPartition partition;
+        final ByteBuf batches;
+        final Durability durability;
+        LogPartition.@Nullable Appended appended;
+
+        @Nullable
+        LogException error;
+
+        Produce(
+                ShardProxy.ProduceCompletion completion,
+                LogPartition partition,
+                ByteBuf batches,
+                Durability durability) {
+            this.completion = completion;
+            this.partition = partition;
+            this.batches = batches;
+            this.durability = durability;
+        }
+    }
+
+    /** Told whether a journal entry is durable. */
+    @FunctionalInterface
+    interface JournalEntry {
+        void written(@Nullable LogException error);
+    }
 
     /** The open batch of a bound stream's partition. */
     record StreamBatch(StreamTarget target, int partition, OpenBatch batch) {}
@@ -86,13 +115,14 @@ final class Pass {
         publishes.clear();
         produces.clear();
         followers.clear();
-        journaled.clear();
-        stateError = null;
+        journals.clear();
+        full.clear();
         Arrays.fill(home, null);
         streams.clear();
         state = null;
         memory = null;
         error = null;
+        journalError = null;
         number = 0;
         bytes = 0;
         publishBytes = 0;

@@ -12,7 +12,6 @@ import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import java.util.ArrayDeque;
 import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -25,8 +24,8 @@ import org.slf4j.LoggerFactory;
  */
 final class PublishPipeline {
     private static final Logger LOG = LoggerFactory.getLogger(PublishPipeline.class);
-    /** Smaller messages fit any stream's batch limit, so only larger ones are checked before anything is staged. */
-    private static final int SMALL = 256 << 10;
+    /** More than the head of a batch and the framing of its one record, bytes. */
+    private static final int FRAMING = 128;
 
     private final ShardLease lease;
     private final LogPartition[] home;
@@ -44,6 +43,7 @@ final class PublishPipeline {
     private Pass open;
     private long lastNumber;
     private long homeBytes;
+    private int nextOrder;
     private @Nullable LogException failure;
 
     PublishPipeline(
@@ -56,7 +56,8 @@ final class PublishPipeline {
             LoopTasks out,
             Runnable wakeUp,
             BooleanSupplier diskFull,
-            LongConsumer finishedBytes) {
+            LongConsumer finishedBytes,
+            int nextOrder) {
         this.lease = lease;
         this.home = home;
         this.state = state;
@@ -67,6 +68,7 @@ final class PublishPipeline {
         this.wakeUp = wakeUp;
         this.diskFull = diskFull;
         this.finishedBytes = finishedBytes;
+        this.nextOrder = nextOrder;
         this.open = new Pass(home.length);
     }
 
@@ -75,10 +77,20 @@ final class PublishPipeline {
         return homeBytes;
     }
 
+    /** Order of the next message for a home partition; see {@link TargetSet}. */
+    int nextOrder() {
+        return nextOrder;
+    }
+
     /** Why nothing is stored any more; null while all is well. */
     @Nullable
     LogException failure() {
         return failure;
+    }
+
+    /** True unless messages for the disk are refused. */
+    boolean isStoring() {
+        return failure == null && !diskFull.getAsBoolean();
     }
 
     /** Takes up a batch; it is completed in this or a later pass. */
@@ -91,12 +103,7 @@ final class PublishPipeline {
             refusal = e;
         }
         if (refusal == null) {
-            try {
-                stage(batch);
-            } catch (LogException e) {
-                // the pass may hold a part of it: none of the pass is confirmed
-                fail(open, e);
-            }
+            stage(batch);
             batch.releaseBuffer();
             return;
         }
@@ -108,44 +115,34 @@ final class PublishPipeline {
     /** Takes up batches of a Kafka producer. */
     void produce(PartitionId id, ByteBuf batches, Durability durability, ShardProxy.ProduceCompletion completion) {
         int size = batches.readableBytes();
-        boolean taken = false;
-        LogException refusal = failure;
-        try {
-            LogPartition partition = refusal == null ? lease.writable(id) : null;
-            if (refusal == null && diskFull.getAsBoolean()) {
-                refusal = diskIsFull();
-            } else if (refusal == null && partition == null) {
+        LogException refusal = failure == null && diskFull.getAsBoolean() ? diskIsFull() : failure;
+        if (refusal == null) {
+            try {
+                LogPartition partition = lease.writable(id);
+                if (partition != null) {
+                    Durability level = durability == Durability.MEMORY ? Durability.OS : durability;
+                    open.produces.add(new Pass.Produce(completion, partition, batches, level));
+                    open.bytes += size;
+                    open.publishBytes += size;
+                    return;
+                }
                 refusal = new LogException(
                         Reason.STREAM_NOT_FOUND,
                         "no partition " + id.index() + " of stream "
                                 + id.stream().uuid());
-            } else if (partition != null) {
-                // the partition takes over the reference, also when it refuses
-                taken = true;
-                Durability level = durability == Durability.MEMORY ? Durability.OS : durability;
-                open.produces.add(new Pass.ProduceTask(completion, partition.append(batches, level)));
-                open.bytes += size;
-                open.publishBytes += size;
-                return;
+            } catch (LogException e) {
+                refusal = e;
             }
-        } catch (LogException e) {
-            refusal = e;
         }
-        if (!taken) {
-            batches.release();
-        }
+        batches.release();
         finishedBytes.accept(size);
         out.of(completion.executor()).produced(completion, null, refusal);
     }
 
-    /**
-     * Adds a record to the queue journal in the open pass, synced with it.
-     *
-     * @param outcome told when queues know of everything taken up before: null if the record is stored, else why not
-     */
-    void journal(ByteBuf value, long timestamp, Consumer<@Nullable LogException> outcome) {
-        if (lease.waitsForSpace()) {
-            outcome.accept(diskIsFull());
+    /** Adds a record to the queue journal in the open pass, synced with it; {@code written} is told when it is. */
+    void journal(ByteBuf value, long timestamp, Pass.JournalEntry written) {
+        if (failure != null || lease.waitsForSpace()) {
+            written.written(failure == null ? diskIsFull() : failure);
             return;
         }
         OpenBatch batch = open.state;
@@ -154,7 +151,7 @@ final class PublishPipeline {
             open.state = batch;
         }
         batch.add(value, timestamp, Durability.GROUP);
-        open.journaled.add(outcome);
+        open.journals.add(written);
     }
 
     /** Runs {@code follower} when queues know of everything taken up so far; at once if they do. */
@@ -193,39 +190,34 @@ final class PublishPipeline {
         }
     }
 
-    /**
-     * Commits what the shard staged beside the pipeline, such as the queue journal. Produced batches are staged as they come: a
-     * pass that holds some is sealed with it, so that it stays one commit and is waited for.
-     */
+    /** Commits what the shard staged beside the pipeline, such as the queue journal. */
     void commitStaged() {
-        if (open.produces.isEmpty()) {
-            commit();
-        } else {
-            seal();
-            // an unsynced pass is finished already
-            wakeUp.run();
-        }
-    }
-
-    private void commit() {
         if (lease.hasStaged()) {
             lastNumber = lease.commit(wakeUp);
         }
     }
 
-    /** As {@link #commitStaged}; {@code durable} runs when the commit and all before it are done. */
+    /** As {@link #commitStaged}; {@code durable} runs when the commit and all before it are done, and not if they fail. */
     void commitThen(Runnable durable) {
         commitStaged();
         Pass pass = free.isEmpty() ? new Pass(home.length) : free.removeFirst();
         pass.number = lastNumber;
-        pass.followers.add(durable);
+        pass.journals.add(error -> {
+            if (error == null) {
+                durable.run();
+            }
+        });
         inFlight.addLast(pass);
     }
 
     /** Commits what is open and waits until the disk has everything. Only at start and stop. */
     void drain(Runnable pause) {
         if (failure == null && !open.isEmpty()) {
-            seal();
+            try {
+                seal();
+            } catch (LogException e) {
+                failAll(e);
+            }
         }
         endTurn();
         while (failure == null && !inFlight.isEmpty()) {
@@ -254,6 +246,12 @@ final class PublishPipeline {
         Pass pass = open;
         open = new Pass(home.length);
         discard(pass);
+        for (Pass.Produce produce : pass.produces) {
+            produce.batches.release();
+        }
+        if (pass.memory != null) {
+            pass.memory.release();
+        }
         fail(pass, error);
         complete(pass);
     }
@@ -263,25 +261,22 @@ final class PublishPipeline {
             return failure;
         }
         boolean full = diskFull.getAsBoolean();
+        TargetSet before = null;
+        int limit = Integer.MAX_VALUE;
         for (int i = 0; i < batch.size(); i++) {
             TargetSet targets = batch.targets(i);
             if (full && grows(batch, i, targets)) {
                 return diskIsFull();
             }
+            if (targets != before) {
+                before = targets;
+                limit = smallestLimit(targets);
+            }
             int size = batch.end(i) - batch.start(i);
-            if (size > SMALL) {
-                for (int s = 0; s < targets.streamCount(); s++) {
-                    StreamTarget target = targets.stream(s);
-                    LogPartition partition = lease.writable(target.partition(batch.orderHash(i)));
-                    if (partition != null
-                            && size + 128 > partition.stream().config().maxBatchBytes()) {
-                        return new LogException(
-                                Reason.BATCH_TOO_LARGE,
-                                "message of " + size + " bytes is larger than stream "
-                                        + partition.stream().name() + " takes ("
-                                        + partition.stream().config().maxBatchBytes() + ")");
-                    }
-                }
+            if (size > limit) {
+                return new LogException(
+                        Reason.BATCH_TOO_LARGE,
+                        "message of " + size + " bytes is larger than a stream it is routed to takes (" + limit + ")");
             }
         }
         return null;
@@ -299,6 +294,18 @@ final class PublishPipeline {
             }
         }
         return false;
+    }
+
+    /** Bytes of the largest message that all streams of the route take. */
+    private int smallestLimit(TargetSet targets) {
+        int limit = Integer.MAX_VALUE;
+        for (int s = 0; s < targets.streamCount(); s++) {
+            LogPartition partition = lease.writable(new PartitionId(targets.stream(s).stream(), 0));
+            if (partition != null) {
+                limit = Math.min(limit, partition.stream().config().maxBatchBytes() - FRAMING);
+            }
+        }
+        return limit;
     }
 
     private void stage(PublishBatch batch) {
@@ -337,13 +344,13 @@ final class PublishPipeline {
             pass.home[index] = in;
         }
         int before = in.sizeInBytes();
-        int record = in.add(batch, i, targets.routingHeader(), stored);
+        int record = in.add(batch, i, targets, nextOrder++, stored);
         int size = in.sizeInBytes() - before;
         homeBytes += size;
         pass.add(targets, in, record, size);
         if (in.sizeInBytes() >= settings.batchBytes()) {
             pass.home[index] = null;
-            in.append();
+            pass.full.add(in);
         }
     }
 
@@ -360,10 +367,13 @@ final class PublishPipeline {
             }
         }
         int size = batch.end(i) - batch.start(i);
-        int limit = settings.batchBytes();
-        if (in != null && in.sizeInBytes() + size > limit) {
+        if (in != null
+                && in.sizeInBytes() + size + FRAMING
+                        > Math.min(
+                                settings.batchBytes(),
+                                in.partition().stream().config().maxBatchBytes())) {
             pass.streams.remove(at);
-            in.append();
+            pass.full.add(in);
             in = null;
         }
         if (in == null) {
@@ -375,7 +385,7 @@ final class PublishPipeline {
             in = new OpenBatch(to);
             pass.streams.add(new Pass.StreamBatch(target, partition, in));
         }
-        in.add(batch, i, null, stored);
+        in.add(batch, i, null, 0, stored);
     }
 
     /** Kept in memory only: asked for, or no taker outlives a restart anyway; while the memory log has room. */
@@ -390,45 +400,94 @@ final class PublishPipeline {
     private void seal() {
         Pass pass = open;
         open = free.isEmpty() ? new Pass(home.length) : free.removeFirst();
+        appendPublishes(pass);
+        appendProduces(pass);
+        appendJournal(pass);
+        MemoryBatch passing = pass.memory;
+        if (passing != null) {
+            if (pass.error == null) {
+                memory.add(passing);
+            } else {
+                passing.release();
+                pass.memory = null;
+            }
+        }
+        discard(pass);
+        inFlight.addLast(pass);
+        commitStaged();
+        pass.number = lastNumber;
+    }
+
+    /**
+     * All appends of a pass stand together, so that its publishes are stored whole or not at all: the log refuses the first
+     * append of a pass for want of space or none, too large messages were refused before, and a stream that is deleted in
+     * between is as if it had been deleted before.
+     */
+    private void appendPublishes(Pass pass) {
         try {
+            for (int i = 0; i < pass.full.size(); i++) {
+                append(pass.full.get(i));
+            }
             for (OpenBatch batch : pass.home) {
                 if (batch != null) {
-                    batch.append();
+                    append(batch);
                 }
             }
-            for (Pass.StreamBatch stream : pass.streams) {
-                stream.batch().append();
+            for (int i = 0; i < pass.streams.size(); i++) {
+                append(pass.streams.get(i).batch());
             }
         } catch (LogException e) {
             LOG.warn("A pass of {} publishes was refused by the log: {}", pass.publishes.size(), e.getMessage());
             fail(pass, e);
         }
+    }
+
+    private static void append(OpenBatch batch) {
+        try {
+            batch.append();
+        } catch (LogException e) {
+            if (e.reason() != Reason.CLOSED) {
+                throw e;
+            }
+            LOG.debug("A stream was deleted before a message for it was stored", e);
+        }
+    }
+
+    private static void appendProduces(Pass pass) {
+        for (int i = 0; i < pass.produces.size(); i++) {
+            Pass.Produce produce = pass.produces.get(i);
+            try {
+                // the partition takes over the reference, also when it refuses
+                produce.appended = produce.partition.append(produce.batches, produce.durability);
+            } catch (LogException e) {
+                produce.error = e;
+            }
+        }
+    }
+
+    private static void appendJournal(Pass pass) {
         if (pass.state != null) {
             try {
                 pass.state.append();
             } catch (LogException e) {
-                LOG.warn("{} queue changes were refused by the log: {}", pass.journaled.size(), e.getMessage());
-                pass.stateError = e;
+                LOG.warn("The queue journal was refused by the log: {}", e.getMessage());
+                pass.journalError = e;
             }
         }
-        discard(pass);
-        if (pass.memory != null) {
-            memory.add(pass.memory);
-        }
-        inFlight.addLast(pass);
-        commit();
-        pass.number = lastNumber;
     }
 
-    /** Frees batches of the pass that no partition took. */
+    /** Frees what the pass holds and nobody took. */
     private static void discard(Pass pass) {
+        for (int i = 0; i < pass.full.size(); i++) {
+            pass.full.get(i).discard();
+        }
         for (OpenBatch batch : pass.home) {
             if (batch != null) {
                 batch.discard();
             }
         }
-        for (Pass.StreamBatch stream : pass.streams) {
-            stream.batch().discard();
+        for (int i = 0; i < pass.streams.size(); i++) {
+            pass.streams.get(i).batch().discard();
         }
         if (pass.state != null) {
             pass.state.discard();
@@ -443,48 +502,24 @@ final class PublishPipeline {
 
     private void complete(Pass pass) {
         LogException error = pass.error;
-        for (int i = 0; i < pass.messages; i++) {
-            OpenBatch source = pass.sources[i];
-            TargetSet targets = pass.targets[i];
-            if (targets == null) {
-                continue;
-            }
-            if (source == null) {
-                if (pass.memory != null && failure == null) {
-                    queues.enqueue(
-                            targets,
-                            Reference.position(Reference.MEMORY_PARTITION, pass.memory.baseOffset() + pass.records[i]),
-                            pass.sizes[i]);
-                }
-            } else if (source.baseOffset() >= 0 && failure == null) {
-                queues.enqueue(
-                        targets,
-                        Reference.position(source.partition().id().index(), source.baseOffset() + pass.records[i]),
-                        pass.sizes[i]);
-            }
-        }
-        if (pass.memory != null && failure == null) {
-            memory.freeUnreferenced(pass.memory);
+        if (error == null) {
+            feedQueues(pass);
         }
         for (int i = 0; i < pass.publishes.size(); i++) {
             PublishBatch batch = pass.publishes.get(i);
             out.of(batch.completion().executor()).published(batch, error);
         }
         for (int i = 0; i < pass.produces.size(); i++) {
-            Pass.ProduceTask task = pass.produces.get(i);
-            LoopTask to = out.of(task.completion().executor());
-            if (error == null) {
-                to.produced(task.completion(), task.appended(), null);
-            } else {
-                to.produced(task.completion(), null, error);
-            }
+            Pass.Produce task = pass.produces.get(i);
+            LogException refused = failure == null ? task.error : failure;
+            out.of(task.completion.executor())
+                    .produced(task.completion, refused == null ? task.appended : null, refused);
         }
         if (pass.publishBytes > 0) {
             finishedBytes.accept(pass.publishBytes);
         }
-        LogException unjournaled = pass.stateError == null ? failure : pass.stateError;
-        for (int i = 0; i < pass.journaled.size(); i++) {
-            pass.journaled.get(i).accept(unjournaled);
+        for (int i = 0; i < pass.journals.size(); i++) {
+            pass.journals.get(i).written(failure == null ? pass.journalError : failure);
         }
         for (int i = 0; i < pass.followers.size(); i++) {
             pass.followers.get(i).run();
@@ -492,6 +527,32 @@ final class PublishPipeline {
         pass.reset();
         if (free.size() < 8) {
             free.addLast(pass);
+        }
+    }
+
+    /** The queues of the pass's messages learn of them, in publish order. */
+    private void feedQueues(Pass pass) {
+        MemoryBatch passing = pass.memory;
+        for (int i = 0; i < pass.messages; i++) {
+            OpenBatch source = pass.sources[i];
+            TargetSet targets = pass.targets[i];
+            if (targets == null) {
+                continue;
+            }
+            if (source != null) {
+                queues.enqueue(
+                        targets,
+                        Reference.position(source.partition().id().index(), source.baseOffset() + pass.records[i]),
+                        pass.sizes[i]);
+            } else if (passing != null) {
+                queues.enqueue(
+                        targets,
+                        Reference.position(Reference.MEMORY_PARTITION, passing.baseOffset() + pass.records[i]),
+                        pass.sizes[i]);
+            }
+        }
+        if (passing != null) {
+            memory.freeUnreferenced(passing);
         }
     }
 

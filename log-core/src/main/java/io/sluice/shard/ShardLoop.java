@@ -7,6 +7,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.jctools.queues.MpscUnboundedArrayQueue;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,27 +42,48 @@ final class ShardLoop {
     private final MpscUnboundedArrayQueue<Object> inbox = new MpscUnboundedArrayQueue<>(1024);
     private final int capacity;
     private final Handler handler;
-    private final Thread thread;
+    private final @Nullable Thread thread;
     private final AtomicLong refusals = new AtomicLong();
     private final AtomicBoolean signalled = new AtomicBoolean();
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile boolean sleeping;
     private volatile boolean stopping;
 
-    ShardLoop(String name, int capacity, Handler handler) {
+    /**
+     * Creates the loop.
+     *
+     * @param stepped true = no thread of its own: somebody calls {@link #step} and {@link #stop}, as simulations do
+     */
+    ShardLoop(String name, int capacity, boolean stepped, Handler handler) {
         this.capacity = capacity;
         this.handler = handler;
-        // Netty keeps caches of buffers for such threads only.
-        thread = new FastThreadLocalThread(this::run, name);
-        thread.setDaemon(true);
+        if (stepped) {
+            thread = null;
+        } else {
+            // Netty keeps caches of buffers for such threads only.
+            thread = new FastThreadLocalThread(this::run, name);
+            thread.setDaemon(true);
+        }
     }
 
     void start() {
-        thread.start();
+        if (thread != null) {
+            thread.start();
+        }
     }
 
     boolean inLoop() {
-        return Thread.currentThread() == thread;
+        return thread == null || Thread.currentThread() == thread;
+    }
+
+    /**
+     * One turn of a stepped loop.
+     *
+     * @return true if another turn has something to do without a new message, signal or the passing of time
+     */
+    boolean step() {
+        boolean told = signalled.getAndSet(false);
+        return turn() || told;
     }
 
     /** Takes the message unless the inbox is full; a refusal is counted. */
@@ -108,7 +130,9 @@ final class ShardLoop {
     void stop() {
         stopping = true;
         signal();
-        if (!inLoop()) {
+        if (thread == null) {
+            run();
+        } else if (!inLoop()) {
             boolean interrupted = false;
             while (true) {
                 try {
@@ -141,7 +165,7 @@ final class ShardLoop {
             }
             handler.stopped();
         } catch (RuntimeException | Error e) {
-            LOG.error("Shard {} ended by an unexpected error", thread.getName(), e);
+            LOG.error("A shard ended by an unexpected error", e);
         } finally {
             ended.countDown();
         }

@@ -59,6 +59,22 @@ public final class SimulatedFileSystem implements FileSystem {
         failForGood = forGood;
     }
 
+    /** The process is dead: no call works any more. What it wrote stays in the page cache. */
+    public void kill() {
+        failCall(1, true);
+    }
+
+    /** A new process: calls work, files that the old one had open stay broken. */
+    public void revive() {
+        generation++;
+        failAt = Long.MAX_VALUE;
+    }
+
+    /** No failure is waiting. */
+    public void heal() {
+        failAt = Long.MAX_VALUE;
+    }
+
     public void usable(long bytes) {
         usable = bytes;
     }

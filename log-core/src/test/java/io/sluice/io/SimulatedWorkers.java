@@ -11,16 +11,28 @@ public final class SimulatedWorkers implements Workers {
     private final Random random;
     private final List<ArrayDeque<Runnable>> queues = new ArrayList<>();
     private final List<Runnable> periodic = new ArrayList<>();
+    private boolean direct;
 
     public SimulatedWorkers(Random random) {
         this.random = random;
+    }
+
+    /** While set, whoever hands a task in runs it: for code that waits for the result. */
+    public void direct(boolean now) {
+        direct = now;
     }
 
     @Override
     public Executor serial(String name) {
         ArrayDeque<Runnable> queue = new ArrayDeque<>();
         queues.add(queue);
-        return queue::add;
+        return task -> {
+            if (direct) {
+                task.run();
+            } else {
+                queue.add(task);
+            }
+        };
     }
 
     @Override
@@ -56,6 +68,12 @@ public final class SimulatedWorkers implements Workers {
         if (!periodic.isEmpty()) {
             periodic.get(random.nextInt(periodic.size())).run();
         }
+    }
+
+    /** Time has come for all of them. */
+    public void tickAll() {
+        periodic.forEach(Runnable::run);
+        runAll();
     }
 
     @Override

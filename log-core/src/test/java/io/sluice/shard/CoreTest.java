@@ -166,7 +166,7 @@ class CoreTest {
     @Test
     void aRejectedMessageIsRepublishedOnceAndSettledOnlyThen() throws Exception {
         QueueRef queue = open(1, true, DEAD_LETTERS);
-        List<Runnable> settled = new CopyOnWriteArrayList<>();
+        List<io.sluice.queue.Republisher.Outcome> settled = new CopyOnWriteArrayList<>();
         List<String> dead = new CopyOnWriteArrayList<>();
         core.queues().republisher((spec, source, offset, reason, count, done) -> {
             RecordView view = new RecordView();
@@ -181,7 +181,7 @@ class CoreTest {
         settle(() -> consumer.reject(sink.got.get(0).id), consumer);
         assertThat(dead).containsExactly("rejected a");
         assertThat(queue.stats().unacked()).isEqualTo(1);
-        settled.get(0).run();
+        settled.get(0).settled();
         await().untilAsserted(() -> assertThat(queue.stats().unacked()).isZero());
         assertThat(dead).hasSize(1);
     }

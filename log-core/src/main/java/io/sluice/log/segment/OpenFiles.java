@@ -47,7 +47,7 @@ public final class OpenFiles {
     /** Closes an eighth more than needed, so that the sort is paid seldom. */
     private void closeIdle() {
         List<SegmentFile> candidates = new ArrayList<>(files);
-        candidates.sort(Comparator.comparingLong(SegmentFile::lastUsed));
+        candidates.sort(Comparator.comparingLong(SegmentFile::lastUsed).thenComparing(SegmentFile::path));
         int target = budget - budget / 8;
         for (SegmentFile candidate : candidates) {
             if (open.get() <= target) {

@@ -31,6 +31,10 @@ final class SegmentFile {
         this.budget = budget;
     }
 
+    Path path() {
+        return path;
+    }
+
     long lastUsed() {
         return lastUsed;
     }

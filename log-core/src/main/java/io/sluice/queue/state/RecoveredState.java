@@ -5,13 +5,12 @@ import io.sluice.message.RecordView;
 import io.sluice.queue.DeliveryMachine.ReferenceVisitor;
 import io.sluice.queue.Reference;
 import io.sluice.queue.TargetSet;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.function.BiConsumer;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
-import org.roaringbitmap.longlong.Roaring64Bitmap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Queues as they are put together after a start: {@link #apply} all journal records in order, {@link #replay} the home
@@ -23,79 +22,15 @@ public final class RecoveredState {
     private long[] fed;
     private Map<Long, RecoveredQueue> building = new HashMap<>();
     private long[] fedBuilding;
+    private int order;
+    private int orderBuilding;
+    private int nextOrder;
+    private boolean checkpointing;
 
     /** {@code homePartitions}: their number. */
     public RecoveredState(int homePartitions) {
         fed = new long[homePartitions];
         fedBuilding = new long[homePartitions];
-    }
-
-    private static final class RecoveredQueue {
-        long[] positions = new long[16];
-        long[] states = new long[16];
-        int size;
-        Roaring64Bitmap settled = new Roaring64Bitmap();
-        Map<Long, Integer> failures = new HashMap<>();
-        long[] deliveredBelow;
-
-        RecoveredQueue(int partitions) {
-            deliveredBelow = new long[partitions];
-        }
-
-        void add(long position, long state) {
-            if (size == positions.length) {
-                positions = Arrays.copyOf(positions, size * 2);
-                states = Arrays.copyOf(states, size * 2);
-            }
-            positions[size] = position;
-            states[size++] = state;
-        }
-
-        void finish(long[] start, long[] end) {
-            int kept = 0;
-            for (int i = 0; i < size; i++) {
-                long position = positions[i];
-                int partition = Reference.partition(position);
-                long offset = Reference.offset(position);
-                if (settled.contains(position) || offset < start[partition] || offset >= end[partition]) {
-                    continue;
-                }
-                long state = states[i];
-                boolean redelivered = Reference.redelivered(state) || offset < deliveredBelow[partition];
-                Integer count = failures.get(position);
-                states[kept] = Reference.state(
-                        Reference.size(state),
-                        count == null ? Reference.deliveryCount(state) : count,
-                        redelivered || count != null);
-                positions[kept++] = position;
-            }
-            size = kept;
-            sort();
-            settled = new Roaring64Bitmap();
-            failures = Map.of();
-        }
-
-        /** By partition and offset; checkpoints have messages that were in flight first. */
-        private void sort() {
-            boolean sorted = true;
-            for (int i = 1; i < size && sorted; i++) {
-                sorted = positions[i - 1] < positions[i];
-            }
-            if (sorted) {
-                return;
-            }
-            Integer[] order = new Integer[size];
-            Arrays.setAll(order, i -> i);
-            Arrays.sort(order, (a, b) -> Long.compare(positions[a], positions[b]));
-            long[] sortedPositions = new long[size];
-            long[] sortedStates = new long[size];
-            for (int i = 0; i < size; i++) {
-                sortedPositions[i] = positions[order[i]];
-                sortedStates[i] = states[order[i]];
-            }
-            positions = sortedPositions;
-            states = sortedStates;
-        }
     }
 
     /**
@@ -112,35 +47,62 @@ public final class RecoveredState {
         }
         int type = in.readByte();
         switch (type) {
-            case StateCodec.CREATED ->
-                queues.computeIfAbsent(StateCodec.readLong(in), id -> new RecoveredQueue(fed.length));
-            case StateCodec.DELETED -> queues.remove(StateCodec.readLong(in));
-            case StateCodec.DELTA -> applyDelta(in);
-            case StateCodec.BEGIN -> {
-                building = new HashMap<>();
-                fedBuilding = new long[(int) StateCodec.readLong(in)];
-                for (int i = 0; i < fedBuilding.length; i++) {
-                    fedBuilding[i] = StateCodec.readLong(in);
-                }
-                if (fedBuilding.length != fed.length) {
-                    throw StateCodec.corrupt(
-                            "written for " + fedBuilding.length + " home partitions, there are " + fed.length);
+            case StateCodec.CREATED -> {
+                long id = StateCodec.readLong(in);
+                queue(queues, id);
+                if (checkpointing) {
+                    queue(building, id);
                 }
             }
-            case StateCodec.SNAPSHOT -> {
-                RecoveredQueue queue =
-                        building.computeIfAbsent(StateCodec.readLong(in), id -> new RecoveredQueue(fed.length));
-                long count = StateCodec.readLong(in);
-                for (long i = 0; i < count; i++) {
-                    queue.add(in.readLong(), in.readLong());
+            case StateCodec.DELETED -> {
+                long id = StateCodec.readLong(in);
+                queues.remove(id);
+                building.remove(id);
+            }
+            case StateCodec.DELTA -> applyDelta(in);
+            case StateCodec.BEGIN -> begin(in);
+            case StateCodec.WAITING -> {
+                RecoveredQueue queue = queue(building, StateCodec.readLong(in));
+                for (long left = StateCodec.readLong(in); left > 0; left--) {
+                    queue.addWaiting(in.readLong(), in.readLong());
+                }
+            }
+            case StateCodec.DELIVERED -> {
+                RecoveredQueue queue = queue(building, StateCodec.readLong(in));
+                for (long left = StateCodec.readLong(in); left > 0; left--) {
+                    queue.addDelivered(in.readLong(), in.readLong(), in.readLong());
                 }
             }
             case StateCodec.END -> {
+                if (!checkpointing) {
+                    throw StateCodec.corrupt("end of a checkpoint without its begin");
+                }
                 queues = building;
                 fed = fedBuilding;
+                order = orderBuilding;
+                nextOrder = order;
                 building = new HashMap<>();
+                checkpointing = false;
             }
             default -> throw StateCodec.corrupt("unknown record type " + type);
+        }
+    }
+
+    private RecoveredQueue queue(Map<Long, RecoveredQueue> in, long id) {
+        return in.computeIfAbsent(id, absent -> new RecoveredQueue(fed.length));
+    }
+
+    private void begin(ByteBuf in) {
+        // one that was left without an end never counts
+        building = new HashMap<>();
+        checkpointing = true;
+        orderBuilding = in.readInt();
+        fedBuilding = new long[(int) StateCodec.readLong(in)];
+        for (int i = 0; i < fedBuilding.length; i++) {
+            fedBuilding[i] = StateCodec.readLong(in);
+        }
+        if (fedBuilding.length != fed.length) {
+            throw StateCodec.corrupt("written for " + fedBuilding.length + " home partitions, there are " + fed.length);
         }
     }
 
@@ -152,13 +114,21 @@ public final class RecoveredState {
     /** Takes up one record of a home partition, in offset order. Queues that do not exist are passed over. */
     public void replay(int partition, RecordView record, int size) {
         long position = Reference.position(partition, record.offset());
-        long state = Reference.state(size, 0, false);
+        int place = TargetSet.order(record);
+        if (place - nextOrder >= 0) {
+            nextOrder = place + 1;
+        }
         TargetSet.forEachQueue(record, id -> {
             RecoveredQueue queue = queues.get(id);
-            if (queue != null && !queue.settled.contains(position)) {
-                queue.add(position, state);
+            if (queue != null) {
+                queue.replay(position, size, place);
             }
         });
+    }
+
+    /** Order of the next message for a home partition. */
+    public int nextOrder() {
+        return nextOrder;
     }
 
     /**
@@ -167,9 +137,10 @@ public final class RecoveredState {
      */
     public void finish(long[] logStart, long[] logEnd) {
         for (RecoveredQueue queue : queues.values()) {
-            queue.finish(logStart, logEnd);
+            queue.finish(logStart, logEnd, order);
         }
         building = new HashMap<>();
+        checkpointing = false;
     }
 
     /** Hands over a queue's messages in order and forgets it; false if it is unknown. */
@@ -178,18 +149,14 @@ public final class RecoveredState {
         if (queue == null) {
             return false;
         }
-        for (int i = 0; i < queue.size; i++) {
-            to.visit(queue.positions[i], queue.states[i]);
-        }
+        queue.visit(0, Integer.MAX_VALUE, to);
         return true;
     }
 
     /** All unsettled references of all queues. */
     public void forEachReference(LongConsumer position) {
         for (RecoveredQueue queue : queues.values()) {
-            for (int i = 0; i < queue.size; i++) {
-                position.accept(queue.positions[i]);
-            }
+            queue.visit(0, Integer.MAX_VALUE, (at, state) -> position.accept(at));
         }
     }
 
@@ -203,37 +170,54 @@ public final class RecoveredState {
         return take(queueId, (position, state) -> forgotten.accept(position));
     }
 
-    void forEach(BiConsumer<Long, Consumer<ReferenceVisitor>> visitor) {
-        queues.forEach((id, queue) -> visitor.accept(id, to -> {
-            for (int i = 0; i < queue.size; i++) {
-                to.visit(queue.positions[i], queue.states[i]);
-            }
-        }));
+    /** Ids of the queues that nobody opened yet. */
+    public Set<Long> ids() {
+        return Set.copyOf(queues.keySet());
+    }
+
+    boolean contains(long queueId) {
+        return queues.containsKey(queueId);
+    }
+
+    /** References of one queue from an index on; answers the index to go on with, -1 after the last. */
+    long visit(long queueId, long from, int max, ReferenceVisitor visitor) {
+        RecoveredQueue queue = queues.get(queueId);
+        return queue == null ? -1 : queue.visit(from, max, visitor);
     }
 
     private void applyDelta(ByteBuf in) {
-        RecoveredQueue queue = queues.get(StateCodec.readLong(in));
-        if (queue == null) {
-            return;
-        }
+        long id = StateCodec.readLong(in);
+        RecoveredQueue before = queues.get(id);
+        RecoveredQueue next = checkpointing ? queue(building, id) : null;
         for (long left = StateCodec.readLong(in); left > 0; left--) {
             int partition = (int) StateCodec.readLong(in);
             long below = StateCodec.readLong(in);
             if (partition >= fed.length) {
                 throw StateCodec.corrupt("home partition " + partition);
             }
-            queue.deliveredBelow[partition] = Math.max(queue.deliveredBelow[partition], below);
+            apply(before, next, queue -> queue.deliveredBelow(partition, below));
         }
         for (long left = StateCodec.readLong(in); left > 0; left--) {
             long position = StateCodec.readLong(in);
-            queue.failures.put(position, (int) StateCodec.readLong(in));
+            int count = (int) StateCodec.readLong(in);
+            apply(before, next, queue -> queue.failed(position, count));
         }
         long at = 0;
         for (long left = StateCodec.readLong(in); left > 0; left--) {
             long first = at + StateCodec.readLong(in);
             long last = first + StateCodec.readLong(in);
-            queue.settled.addRange(first, last + 1);
+            apply(before, next, queue -> queue.settle(first, last));
             at = last;
+        }
+    }
+
+    private static void apply(
+            @Nullable RecoveredQueue before, @Nullable RecoveredQueue next, Consumer<RecoveredQueue> change) {
+        if (before != null) {
+            change.accept(before);
+        }
+        if (next != null) {
+            change.accept(next);
         }
     }
 }

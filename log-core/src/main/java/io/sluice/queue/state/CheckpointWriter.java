@@ -1,0 +1,171 @@
+package io.sluice.queue.state;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
+import io.sluice.queue.DeliveryMachine;
+import io.sluice.queue.DeliveryMachine.ReferenceVisitor;
+import io.sluice.queue.Reference;
+import java.util.Collection;
+import java.util.Iterator;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes the indexes of all queues as a series of journal records, a slice at a time, while the queues go on working in
+ * between; see {@link StateCodec} for what makes that consistent. Not thread-safe.
+ */
+public final class CheckpointWriter implements ReferenceVisitor {
+    private final long[] fed;
+    private final int order;
+    private final Iterator<Long> ids;
+    private final RecoveredState unopened;
+    private final LongFunction<@Nullable DeliveryMachine> machines;
+    private final ByteBuf references = PooledByteBufAllocator.DEFAULT.buffer();
+    private boolean begun;
+    private long bytes;
+
+    // the queue at hand
+    private long queueId;
+    private long waitingFrom = -1;
+    private long @Nullable [] delivered;
+    private int deliveredAt;
+    private int count;
+
+    /**
+     * Starts a checkpoint of the queues as they are; nothing is written yet.
+     *
+     * @param fed per home partition, the offset below which the indexes hold everything
+     * @param order order of the next message for a home partition
+     * @param ids the durable queues
+     * @param unopened holds those that were recovered and not opened yet
+     * @param machines gives the others, null if a queue went since
+     */
+    public CheckpointWriter(
+            long[] fed,
+            int order,
+            Collection<Long> ids,
+            RecoveredState unopened,
+            LongFunction<@Nullable DeliveryMachine> machines) {
+        this.fed = fed.clone();
+        this.order = order;
+        this.ids = List.copyOf(ids).iterator();
+        this.unopened = unopened;
+        this.machines = machines;
+    }
+
+    /** Bytes of references written so far. */
+    public long bytes() {
+        return bytes;
+    }
+
+    /**
+     * Writes the next records.
+     *
+     * @param max references to write at most
+     * @param writer takes each record; must not keep the buffer
+     * @return true if the checkpoint is complete
+     */
+    public boolean write(int max, Consumer<ByteBuf> writer) {
+        ByteBuf out = PooledByteBufAllocator.DEFAULT.buffer();
+        try {
+            if (!begun) {
+                begun = true;
+                out.writeByte(StateCodec.VERSION).writeByte(StateCodec.BEGIN);
+                out.writeInt(order);
+                StateCodec.writeLong(out, fed.length);
+                for (long offset : fed) {
+                    StateCodec.writeLong(out, offset);
+                }
+                writer.accept(out);
+            }
+            int left = max;
+            while (left > 0) {
+                if (delivered == null && waitingFrom < 0) {
+                    if (!ids.hasNext()) {
+                        out.clear();
+                        out.writeByte(StateCodec.VERSION).writeByte(StateCodec.END);
+                        writer.accept(out);
+                        return true;
+                    }
+                    queueId = ids.next();
+                    waitingFrom = 0;
+                }
+                left -= 1 + (delivered == null ? writeWaiting(left, out, writer) : writeDelivered(left, out, writer));
+            }
+            return false;
+        } finally {
+            out.release();
+        }
+    }
+
+    /** Frees memory. */
+    public void close() {
+        references.release();
+    }
+
+    private int writeWaiting(int max, ByteBuf out, Consumer<ByteBuf> writer) {
+        DeliveryMachine machine = machines.apply(queueId);
+        if (machine == null && !unopened.contains(queueId)) {
+            waitingFrom = -1;
+            return 0;
+        }
+        waitingFrom = machine == null
+                ? unopened.visit(queueId, waitingFrom, max, this)
+                : machine.visitFresh(waitingFrom, max, this);
+        int written = count;
+        if (written > 0) {
+            record(StateCodec.WAITING, out, writer);
+        }
+        if (waitingFrom < 0) {
+            // last: what was delivered while its turn among the waiting ones had not come is in here
+            delivered = machine == null ? new long[0] : machine.delivered();
+            deliveredAt = 0;
+        }
+        return written;
+    }
+
+    private int writeDelivered(int max, ByteBuf out, Consumer<ByteBuf> writer) {
+        long[] all = delivered == null ? new long[0] : delivered;
+        while (deliveredAt < all.length && count < max) {
+            if (holds(all[deliveredAt + 1])) {
+                references.writeLong(all[deliveredAt]);
+                references.writeLong(all[deliveredAt + 1]).writeLong(all[deliveredAt + 2]);
+                count++;
+            }
+            deliveredAt += 3;
+        }
+        int written = count;
+        // also without references: it says that the queue exists
+        record(StateCodec.DELIVERED, out, writer);
+        if (deliveredAt == all.length) {
+            delivered = null;
+        }
+        return written;
+    }
+
+    @Override
+    public void visit(long position, long state) {
+        if (holds(position)) {
+            references.writeLong(position).writeLong(state);
+            count++;
+        }
+    }
+
+    private boolean holds(long position) {
+        int partition = Reference.partition(position);
+        return partition != Reference.MEMORY_PARTITION && Reference.offset(position) < fed[partition];
+    }
+
+    private void record(int type, ByteBuf out, Consumer<ByteBuf> writer) {
+        out.clear();
+        StateCodec.begin(out, type, queueId);
+        StateCodec.writeLong(out, count);
+        out.writeBytes(references);
+        references.clear();
+        count = 0;
+        bytes += out.readableBytes();
+        writer.accept(out);
+    }
+}

@@ -1,0 +1,216 @@
+package io.sluice.shard;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
+import io.sluice.io.Clock;
+import io.sluice.log.Durability;
+import io.sluice.log.LogException;
+import io.sluice.log.LogPartition;
+import io.sluice.queue.state.CheckpointWriter;
+import io.sluice.queue.state.QueueDelta;
+import io.sluice.queue.state.StateCodec;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The journal of what queues did, and the checkpoints that keep it short. A checkpoint is written in slices, one on its way to
+ * the disk at a time, so that publishes and deliveries go on in between. Shard thread.
+ */
+final class QueueJournal {
+    private static final Logger LOG = LoggerFactory.getLogger(QueueJournal.class);
+    /** References of a slice: a quarter of a megabyte, well under a millisecond of the shard's time. */
+    private static final int SLICE = 16 * 1024;
+
+    private final LogPartition state;
+    private final PublishPipeline pipeline;
+    private final Clock clock;
+    private final long checkpointBytes;
+    private final ArrayList<DeliveryQueue> unjournaled = new ArrayList<>();
+    private final ArrayList<Runnable> deletions = new ArrayList<>(0);
+    private boolean refused;
+    private long bytes;
+
+    private @Nullable CheckpointWriter checkpoint;
+    private boolean sliceOnItsWay;
+    private boolean written;
+    private long checkpointStart;
+    private long bytesAtStart;
+    private long homeBytesAtStart;
+    private long bytesAtCheckpoint;
+    private long homeBytesAtCheckpoint;
+    private long lastCheckpointBytes;
+
+    QueueJournal(LogPartition state, PublishPipeline pipeline, Clock clock, long checkpointBytes) {
+        this.state = state;
+        this.pipeline = pipeline;
+        this.clock = clock;
+        this.checkpointBytes = checkpointBytes;
+    }
+
+    /** The queue has something to be written down. */
+    void add(DeliveryQueue queue) {
+        if (!queue.unjournaled) {
+            queue.unjournaled = true;
+            unjournaled.add(queue);
+        }
+    }
+
+    /** A queue exists from here on; {@code written} is told when that is durable. */
+    void created(long queueId, Pass.JournalEntry written) {
+        ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
+        StateCodec.writeCreated(value, queueId);
+        pipeline.journal(value, clock.epochMillis(), written);
+        value.release();
+    }
+
+    /**
+     * A queue is gone from here on; {@code written} is told when that is durable. It is gone already: a deletion that the journal
+     * has no space for waits for it.
+     */
+    void deleted(long queueId, Pass.JournalEntry written) {
+        ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
+        StateCodec.writeDeleted(value, queueId);
+        pipeline.journal(value, clock.epochMillis(), error -> {
+            if (error != null && error.reason() == LogException.Reason.DISK_FULL) {
+                deletions.add(() -> deleted(queueId, written));
+            } else {
+                written.written(error);
+            }
+        });
+        value.release();
+    }
+
+    /** Tries again to write deletions that found no space. */
+    void retryDeletions() {
+        if (!deletions.isEmpty()) {
+            List<Runnable> again = List.copyOf(deletions);
+            deletions.clear();
+            again.forEach(Runnable::run);
+        }
+    }
+
+    /** Writes down what queues did since the last time; false if it has to wait for disk space. */
+    boolean write() {
+        if (unjournaled.isEmpty() || pipeline.failure() != null) {
+            return true;
+        }
+        OpenBatch batch = new OpenBatch(state);
+        ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
+        long now = clock.epochMillis();
+        try {
+            for (int i = 0; i < unjournaled.size(); i++) {
+                DeliveryQueue queue = unjournaled.get(i);
+                QueueDelta delta = queue.delta();
+                if (delta != null && !queue.isClosed()) {
+                    value.clear();
+                    delta.write(value, queue.spec().id().value());
+                    batch.add(value, now, Durability.OS);
+                }
+            }
+            int size = batch.sizeInBytes();
+            batch.append();
+            pipeline.commitStaged();
+            bytes += size;
+        } catch (LogException e) {
+            batch.discard();
+            if (!refused) {
+                LOG.warn("Settlements stay in memory until the journal takes them: {}", e.getMessage());
+            }
+            refused = true;
+            return e.reason() != LogException.Reason.DISK_FULL;
+        } finally {
+            value.release();
+        }
+        if (refused) {
+            refused = false;
+            LOG.info("Settlements are journaled again");
+        }
+        for (int i = 0; i < unjournaled.size(); i++) {
+            DeliveryQueue queue = unjournaled.get(i);
+            queue.unjournaled = false;
+            QueueDelta delta = queue.delta();
+            if (delta != null) {
+                delta.clear();
+            }
+        }
+        unjournaled.clear();
+        return true;
+    }
+
+    /** True if so much was written that a checkpoint is worth it, and none is being written. */
+    boolean wantsCheckpoint() {
+        long bound = Math.max(checkpointBytes, 4 * lastCheckpointBytes);
+        return checkpoint == null
+                && pipeline.failure() == null
+                && (bytes - bytesAtCheckpoint > bound || pipeline.homeBytes() - homeBytesAtCheckpoint > bound);
+    }
+
+    /** True if the newest checkpoint was written to its end. */
+    boolean isCheckpointWritten() {
+        return written;
+    }
+
+    /** Starts a checkpoint; {@link #advance} writes it. */
+    void begin(CheckpointWriter writer) {
+        abandon();
+        sliceOnItsWay = false;
+        checkpoint = writer;
+        written = false;
+        checkpointStart = state.logEndOffset();
+        bytesAtStart = bytes;
+        homeBytesAtStart = pipeline.homeBytes();
+    }
+
+    /** Writes the next slice once the one before is on disk. Answers false when there is nothing left to write. */
+    boolean advance() {
+        CheckpointWriter writer = checkpoint;
+        if (writer == null || pipeline.failure() != null) {
+            abandon();
+            return false;
+        }
+        if (sliceOnItsWay) {
+            return true;
+        }
+        long now = clock.epochMillis();
+        OpenBatch slice = new OpenBatch(state);
+        boolean last = writer.write(SLICE, value -> slice.add(value, now, Durability.GROUP));
+        try {
+            slice.append();
+            sliceOnItsWay = true;
+            pipeline.commitThen(() -> sliceOnItsWay = false);
+            if (last) {
+                finish(writer);
+            }
+            return !last;
+        } catch (LogException e) {
+            slice.discard();
+            if (!refused) {
+                LOG.warn("No checkpoint of queues, the journal refused it: {}", e.getMessage());
+            }
+            refused = true;
+            abandon();
+            return false;
+        }
+    }
+
+    private void finish(CheckpointWriter writer) {
+        long start = checkpointStart;
+        written = true;
+        lastCheckpointBytes = writer.bytes();
+        bytesAtCheckpoint = bytesAtStart;
+        homeBytesAtCheckpoint = homeBytesAtStart;
+        pipeline.commitThen(() -> state.truncatePrefix(start));
+        abandon();
+    }
+
+    private void abandon() {
+        CheckpointWriter writer = checkpoint;
+        if (writer != null) {
+            checkpoint = null;
+            writer.close();
+        }
+    }
+}

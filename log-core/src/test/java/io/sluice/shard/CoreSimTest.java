@@ -1,0 +1,51 @@
+package io.sluice.shard;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The core as a whole in a simulated machine: publishes, deliveries, settlements, dead letters, checkpoints, failing calls,
+ * full disks, kills and power cuts, held to every {@link Invariant}. {@code -Dsluice.sim.seeds} and {@code
+ * -Dsluice.sim.steps} set the length, {@code -Dsluice.sim.seed} the first seed; profile {@code simulation} makes it a
+ * million steps.
+ */
+class CoreSimTest {
+    private final Logger log = (Logger) LoggerFactory.getLogger("io.sluice");
+    private Level level;
+
+    @BeforeEach
+    void quiet() {
+        level = log.getLevel();
+        // every second line would be about a disk that was made to fail
+        log.setLevel(Boolean.getBoolean("sluice.sim.log") ? Level.TRACE : Level.OFF);
+    }
+
+    @AfterEach
+    void loud() {
+        log.setLevel(level);
+    }
+
+    @Test
+    void theCoreKeepsItsPromises() {
+        long first = Long.getLong("sluice.sim.seed", 1);
+        long seeds = Long.getLong("sluice.sim.seeds", 40);
+        int steps = Integer.getInteger("sluice.sim.steps", 500);
+        for (long seed = first; seed < first + seeds; seed++) {
+            CoreSimulation simulation = new CoreSimulation(seed);
+            try {
+                simulation.run(steps);
+            } catch (Throwable e) {
+                String again = "mvn -pl log-core -Psimulation test -Dsluice.sim.seeds=1 -Dsluice.sim.steps=" + steps
+                        + " -Dsluice.sim.seed=" + seed;
+                throw new AssertionError(
+                        "seed " + seed + ": " + e.getMessage() + "\n  after " + simulation.trace() + "\n  again with: "
+                                + again,
+                        e);
+            }
+        }
+    }
+}

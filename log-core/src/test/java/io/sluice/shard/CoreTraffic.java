@@ -1,0 +1,546 @@
+package io.sluice.shard;
+
+import static io.sluice.shard.Invariant.NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED;
+import static io.sluice.shard.Invariant.NOTHING_STAYS_STUCK;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledByteBufAllocator;
+import io.sluice.log.Durability;
+import io.sluice.log.LogException;
+import io.sluice.log.LogException.Reason;
+import io.sluice.log.LogPartition;
+import io.sluice.log.record.BatchBuilder;
+import io.sluice.log.record.BatchFormat;
+import io.sluice.log.record.BatchView;
+import io.sluice.message.RecordFields;
+import io.sluice.message.RecordView;
+import io.sluice.queue.DeliveryBatch;
+import io.sluice.queue.DeliverySink;
+import io.sluice.queue.QueueConsumer;
+import io.sluice.queue.QueueRef;
+import io.sluice.queue.QueueRef.ConsumerSpec;
+import io.sluice.queue.QueueSpec;
+import io.sluice.queue.Republisher;
+import io.sluice.queue.StreamTarget;
+import io.sluice.queue.TargetSet;
+import io.sluice.shard.CoreSimulation.Client;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.Executor;
+import java.util.zip.CRC32C;
+
+/** Clients of the simulated core: publishers, producers, consumers, dead-letter routing. */
+final class CoreTraffic implements Republisher {
+    private static final long FIRST_PRODUCER = 1000;
+
+    private final CoreSimulation world;
+    private final Random random;
+    private final BatchBuilder builder = new BatchBuilder(UnpooledByteBufAllocator.DEFAULT);
+    private int serial;
+    private long producer = FIRST_PRODUCER;
+
+    CoreTraffic(CoreSimulation world) {
+        this.world = world;
+        this.random = world.random;
+    }
+
+    void step() {
+        switch (random.nextInt(40)) {
+            case 0, 1, 2, 3, 4, 5, 6 -> publish();
+            case 7 -> produce();
+            case 8, 9, 10, 11, 12, 13, 14 -> world.core.step();
+            case 15, 16, 17, 18, 19 -> world.workers.runOne();
+            case 20, 21, 22, 23, 24 -> {
+                CoreSimulation.Loop loop = world.any(world.loops);
+                if (!loop.tasks.isEmpty()) {
+                    loop.tasks.removeFirst().run();
+                }
+            }
+            case 25 -> attach();
+            case 26, 27, 28, 29, 30, 31, 32 -> {
+                Consumer consumer = consumer();
+                if (consumer != null) {
+                    consumer.settleSome();
+                }
+            }
+            case 33, 34 -> {
+                Consumer consumer = consumer();
+                if (consumer != null) {
+                    consumer.end.credit(random.nextInt(20) == 0 ? Integer.MAX_VALUE : 1 + random.nextInt(8));
+                    consumer.end.flush();
+                }
+            }
+            case 35 -> {
+                Consumer consumer = consumer();
+                if (consumer != null) {
+                    consumer.end.credit(1 + random.nextInt(4));
+                    consumer.flushed();
+                    consumer.end.drain(() -> {});
+                }
+            }
+            case 36 -> {
+                Consumer consumer = consumer();
+                if (consumer != null && random.nextInt(3) == 0) {
+                    consumer.leave();
+                }
+            }
+            case 37 -> {
+                Consumer consumer = consumer();
+                if (consumer != null) {
+                    consumer.flushed();
+                    consumer.end.stop();
+                }
+            }
+            case 38 -> {
+                if (random.nextInt(20) == 0) {
+                    purge();
+                }
+            }
+            default -> {
+                int s = random.nextInt(world.streams.size());
+                int p = random.nextInt(world.streams.get(s).partitions());
+                LogPartition partition = world.partition(s, p);
+                world.model.read(world.streamModels.get(s).get(p), readQuietly(partition), false, false, false);
+            }
+        }
+    }
+
+    // ---- publishing
+
+    private String value() {
+        int n = ++serial;
+        return "m" + n + ";" + "x".repeat(random.nextInt(random.nextInt(10) == 0 ? 2500 : 80));
+    }
+
+    private void publish() {
+        List<CoreModel.Message> messages = new ArrayList<>();
+        PublishBatch batch = batch(messages, world.any(world.loops), null, null);
+        int count = 1 + random.nextInt(5);
+        TargetSet[] sets = new TargetSet[count];
+        for (int i = 0; i < count; i++) {
+            Durability asked = Durability.values()[random.nextInt(3)];
+            int order = random.nextInt(12);
+            CoreModel.Message message = message(asked);
+            List<QueueRef> queues = new ArrayList<>();
+            for (Client client : world.queues.values()) {
+                if (random.nextInt(3) == 0) {
+                    queues.add(client.ref);
+                    message.copies.add(new CoreModel.Copy(message, client.model));
+                }
+            }
+            List<StreamTarget> streams = new ArrayList<>();
+            for (int s = 0; s < world.streams.size(); s++) {
+                if (random.nextInt(6) == 0) {
+                    StreamTarget target = world.streams.get(s);
+                    streams.add(target);
+                    message.streams.add(world.streamModels.get(s).get(Math.floorMod(order, target.partitions())));
+                }
+            }
+            sets[i] = new TargetSet(queues, streams);
+            messages.add(message);
+            add(batch, message, sets[i], order);
+        }
+        submit(batch, messages);
+    }
+
+    private CoreModel.Message message(Durability asked) {
+        String value = value();
+        return world.model.message(serial, value, asked);
+    }
+
+    private void add(PublishBatch batch, CoreModel.Message message, TargetSet targets, int order) {
+        batch.begin();
+        RecordFields.writeBytes(batch.buffer(), "key".getBytes(StandardCharsets.UTF_8));
+        RecordFields.writeBytes(batch.buffer(), message.value.getBytes(StandardCharsets.UTF_8));
+        batch.headers();
+        batch.end(0, targets, order, world.clock.epochMillis(), message.asked, 0);
+    }
+
+    private PublishBatch batch(List<CoreModel.Message> messages, Executor loop, Runnable stored, Runnable refused) {
+        int life = world.life;
+        return new PublishBatch(
+                CoreSimulation.CALLER,
+                new PublishBatch.Completion() {
+                    @Override
+                    public Executor executor() {
+                        return loop;
+                    }
+
+                    @Override
+                    public void completed(PublishBatch of, LogException error) {
+                        if (life != world.life) {
+                            return;
+                        }
+                        surprise(error);
+                        messages.forEach(m -> world.model.completed(m, error == null ? null : error.reason()));
+                        Runnable then = error == null ? stored : refused;
+                        if (then != null) {
+                            then.run();
+                        }
+                    }
+                },
+                UnpooledByteBufAllocator.DEFAULT,
+                256);
+    }
+
+    private boolean submit(PublishBatch batch, List<CoreModel.Message> messages) {
+        boolean taken = world.core.shard().submit(batch);
+        if (taken) {
+            messages.forEach(world.model::submitted);
+        } else {
+            batch.releaseBuffer();
+        }
+        return taken;
+    }
+
+    private void surprise(LogException error) {
+        NOTHING_STAYS_STUCK.hold(error == null || world.faulty, "refused without a fault: %s", error);
+    }
+
+    /** A Kafka client's batch with an idempotent producer of its own; sometimes sent twice. */
+    private void produce() {
+        int s = random.nextInt(world.streams.size());
+        int p = random.nextInt(world.streams.get(s).partitions());
+        CoreModel.Stream stream = world.streamModels.get(s).get(p);
+        Durability asked = random.nextBoolean() ? Durability.GROUP : Durability.OS;
+        CoreModel.Message message = message(asked);
+        message.produced = true;
+        message.streams.add(stream);
+        builder.add(world.clock.epochMillis(), null, message.value.getBytes(StandardCharsets.UTF_8));
+        var built = builder.finish();
+        ByteBuf bytes = Unpooled.copiedBuffer(built.buffer());
+        built.release();
+        bytes.setLong(BatchFormat.PRODUCER_ID, producer++);
+        bytes.setShort(BatchFormat.PRODUCER_EPOCH, 0);
+        bytes.setInt(BatchFormat.BASE_SEQUENCE, 0);
+        bytes.setInt(BatchFormat.CRC, crc(bytes));
+        int sends = random.nextInt(4) == 0 ? 2 : 1;
+        long[] first = {-1};
+        for (int i = 0; i < sends; i++) {
+            int life = world.life;
+            Executor loop = world.loops.get(0);
+            ByteBuf sent = Unpooled.copiedBuffer(bytes);
+            boolean taken = world.core
+                    .shard()
+                    .produce(
+                            CoreSimulation.CALLER,
+                            world.partition(s, p).id(),
+                            sent,
+                            asked,
+                            new ShardProxy.ProduceCompletion() {
+                                @Override
+                                public Executor executor() {
+                                    return loop;
+                                }
+
+                                @Override
+                                public void completed(LogPartition.Appended appended, LogException error) {
+                                    if (life != world.life) {
+                                        return;
+                                    }
+                                    surprise(error);
+                                    if (first[0] < 0 || error == null) {
+                                        world.model.completed(message, error == null ? null : Reason.FENCED);
+                                    }
+                                    if (appended != null) {
+                                        NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
+                                                first[0] < 0
+                                                        || first[0] == appended.baseOffset() && appended.duplicate(),
+                                                "m%s was produced twice",
+                                                message.serial);
+                                        first[0] = appended.baseOffset();
+                                    }
+                                }
+                            });
+            if (!taken) {
+                sent.release();
+            } else if (message.rank == 0) {
+                world.model.submitted(message);
+            }
+        }
+        bytes.release();
+    }
+
+    private static int crc(ByteBuf batch) {
+        CRC32C crc = new CRC32C();
+        crc.update(
+                batch.array(),
+                batch.arrayOffset() + BatchFormat.ATTRIBUTES,
+                batch.readableBytes() - BatchFormat.ATTRIBUTES);
+        return (int) crc.getValue();
+    }
+
+    // ---- dead letters
+
+    @Override
+    public void deadLetter(
+            QueueSpec queue, BatchView source, long offset, String reason, int deliveryCount, Outcome outcome) {
+        RecordView view = new RecordView();
+        source.record(offset, view);
+        int original = CoreModel.serial(view.valueSlice().toString(StandardCharsets.UTF_8));
+        Client from = world.queues.get(queue.id().value());
+        CoreModel.Copy copy = from == null
+                ? null
+                : from.model.copies.values().stream()
+                        .filter(c -> c.message.serial == original)
+                        .findFirst()
+                        .orElse(null);
+        NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
+                from == null || copy != null && copy.rejected, "m%s became a dead letter", original);
+        Client to = from == null ? null : from.deadLetters;
+        if (to == null || !to.ref.isOpen()) {
+            if (copy != null) {
+                copy.rejected = false;
+            }
+            outcome.settled();
+            return;
+        }
+        int fate = random.nextInt(10);
+        if (fate == 0) {
+            throw new IllegalStateException("routing failed");
+        }
+        if (fate == 1) {
+            outcome.failed(new LogException(Reason.OVERLOADED, "routing failed"));
+            return;
+        }
+        CoreModel.Message message = message(copy.message.asked);
+        CoreModel.Copy successor = new CoreModel.Copy(message, to.model);
+        message.copies.add(successor);
+        List<CoreModel.Message> messages = List.of(message);
+        PublishBatch batch = batch(
+                messages,
+                world.core.shard(),
+                outcome::settled,
+                () -> outcome.failed(new LogException(Reason.OVERLOADED, "not stored")));
+        add(batch, message, new TargetSet(List.of(to.ref), List.of()), random.nextInt(12));
+        if (submit(batch, messages)) {
+            copy.successor = successor;
+        } else {
+            outcome.failed(new LogException(Reason.OVERLOADED, "inbox full"));
+        }
+    }
+
+    // ---- consuming
+
+    private Consumer consumer() {
+        List<Consumer> all = new ArrayList<>();
+        world.queues.values().forEach(client -> all.addAll(client.consumers));
+        return all.isEmpty() ? null : world.any(all);
+    }
+
+    private Consumer attach() {
+        if (world.queues.isEmpty()) {
+            return null;
+        }
+        Client client = world.any(new ArrayList<>(world.queues.values()));
+        if (client.consumers.size() > 3) {
+            return null;
+        }
+        int credit = random.nextInt(8) == 0 ? Integer.MAX_VALUE : random.nextInt(10);
+        return new Consumer(client, random.nextInt(5) == 0, random.nextInt(20) == 0, credit);
+    }
+
+    private void purge() {
+        if (world.queues.isEmpty()) {
+            return;
+        }
+        Client client = world.any(new ArrayList<>(world.queues.values()));
+        int life = world.life;
+        // what a purge meets is known to the shard only: rest, purge, rest
+        world.quiesce(true);
+        List<CoreModel.Copy> waiting = client.model.copies.values().stream()
+                .filter(c -> c.message.confirmed && !c.settled && !c.gone)
+                .filter(c -> client.consumers.stream().noneMatch(consumer -> consumer.holds(c)))
+                .toList();
+        long[] count = {-1};
+        client.ref.purge(CoreSimulation.CALLER).whenComplete((n, error) -> count[0] = error == null ? n : -2);
+        waiting.forEach(copy -> {
+            copy.settled = true;
+            copy.how = "by purge";
+        });
+        world.quiesce(true);
+        if (!world.faulty) {
+            NOTHING_STAYS_STUCK.hold(
+                    life == world.life && (world.lostPower ? count[0] >= waiting.size() : count[0] == waiting.size()),
+                    "purge of queue %s removed %s of %s",
+                    client.model.id,
+                    count[0],
+                    waiting.size());
+        }
+    }
+
+    /** A client with a subscription. */
+    final class Consumer implements DeliverySink {
+        final Client client;
+        final QueueConsumer end;
+        private final boolean auto;
+        private final Executor loop = world.any(world.loops);
+        private final int life = world.life;
+        private final List<Delivery> held = new ArrayList<>();
+        private final List<CoreModel.Copy> unflushed = new ArrayList<>();
+        private final RecordView view = new RecordView();
+        boolean gone;
+        boolean ackAll;
+
+        record Delivery(long id, CoreModel.Copy copy) {}
+
+        Consumer(Client client, boolean auto, boolean exclusive, int credit) {
+            this.client = client;
+            this.auto = auto;
+            client.consumers.add(this);
+            end = client.ref.attach(CoreSimulation.CALLER, new ConsumerSpec("c", auto, exclusive, credit), this);
+        }
+
+        boolean holds(CoreModel.Copy copy) {
+            return held.stream().anyMatch(d -> d.copy() == copy);
+        }
+
+        @Override
+        public Executor executor() {
+            return loop;
+        }
+
+        @Override
+        public void deliver(DeliveryBatch batch) {
+            try {
+                for (int i = 0; i < batch.size() && life == world.life; i++) {
+                    batch.record(i, view);
+                    String value = view.valueSlice().toString(StandardCharsets.UTF_8);
+                    CoreModel.Copy copy = gone && !auto || client.model.deleted
+                            ? null
+                            : world.model.delivered(
+                                    client.model, batch.deliveryId(i), value, batch.redelivered(i), auto);
+                    if (copy != null && !auto) {
+                        held.add(new Delivery(batch.deliveryId(i), copy));
+                    }
+                }
+                if (ackAll) {
+                    while (!held.isEmpty()) {
+                        settle(0, 0);
+                    }
+                    flushed();
+                }
+            } finally {
+                batch.release();
+            }
+        }
+
+        @Override
+        public void closed(String reason) {
+            gone = true;
+            client.consumers.remove(this);
+        }
+
+        void settleSome() {
+            for (int i = random.nextInt(4); i >= 0 && !held.isEmpty(); i--) {
+                settle(random.nextInt(3) == 0 ? random.nextInt(held.size()) : 0, random.nextInt(20));
+            }
+            if (random.nextInt(4) > 0) {
+                flushed();
+            }
+        }
+
+        private void settle(int index, int how) {
+            Delivery delivery = held.remove(index);
+            CoreModel.Copy copy = delivery.copy();
+            copy.how = "choice " + how + " with delivery " + delivery.id();
+            int limit = client.spec.policy().deliveryLimit();
+            if (how < 13) {
+                end.ack(delivery.id());
+                unflushed.add(copy);
+                copy.settled = true;
+                copy.journaledFrom = world.journal().logEndOffset();
+            } else if (how < 15) {
+                end.release(delivery.id(), false);
+            } else if (how < 18) {
+                end.release(delivery.id(), true);
+                copy.failures++;
+                if (limit >= 0 && copy.failures > limit) {
+                    copy.settled = true;
+                    copy.rejected = client.deadLetters != null;
+                }
+            } else {
+                end.reject(delivery.id());
+                copy.settled = true;
+                copy.rejected = client.deadLetters != null;
+            }
+        }
+
+        /** Hands over what was settled; sometimes asks to be told when it is journaled. */
+        void flushed() {
+            end.flush();
+            if (random.nextBoolean() && !unflushed.isEmpty()) {
+                List<CoreModel.Copy> settled = List.copyOf(unflushed);
+                unflushed.clear();
+                LogPartition journal = world.journal();
+                end.barrier(() -> {
+                    if (life == world.life && !world.faulty) {
+                        settled.forEach(copy -> {
+                            copy.journaledTo = journal.logEndOffset();
+                        });
+                    }
+                });
+            }
+        }
+
+        void leave() {
+            client.consumers.remove(this);
+            flushed();
+            held.clear();
+            gone = true;
+            end.cancel();
+        }
+    }
+
+    // ---- the end
+
+    /** All faults are over: everything that is left must come out, and its space be given back. */
+    void finish() {
+        world.end(CoreSimulation.Stop.KILL);
+        world.start(false);
+        for (Client client : world.queues.values()) {
+            Consumer consumer = new Consumer(client, false, false, Integer.MAX_VALUE);
+            consumer.ackAll = true;
+        }
+        for (int i = 0; i < 8; i++) {
+            world.quiesce(true);
+            world.pass(1100);
+        }
+        world.quiesce(false);
+        for (Client client : world.queues.values()) {
+            NOTHING_STAYS_STUCK.hold(
+                    client.ref.stats().ready() == 0 && client.ref.stats().unacked() == 0,
+                    "queue %s still has %s",
+                    client.model.id,
+                    client.ref.stats());
+        }
+        world.checkSpace();
+    }
+
+    private List<String> readQuietly(LogPartition partition) {
+        try {
+            return read(partition);
+        } catch (LogException e) {
+            NOTHING_STAYS_STUCK.hold(world.faulty, "a stream cannot be read: %s", e);
+            return List.of();
+        }
+    }
+
+    /** All records below the high watermark. */
+    List<String> read(LogPartition partition) {
+        List<String> values = new ArrayList<>();
+        RecordView view = new RecordView();
+        BatchScan.scan(partition, partition.logStartOffset(), batch -> {
+            for (int i = 0; i < batch.recordCount(); i++) {
+                batch.recordAt(i, view);
+                if (view.offset() < partition.highWatermark()) {
+                    values.add(view.valueSlice().toString(StandardCharsets.UTF_8));
+                }
+            }
+        });
+        return values;
+    }
+}
