@@ -170,6 +170,11 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
     }
 
     @Override
+    public CompletionStage<Integer> dropUnopened() {
+        return CompletableFuture.completedFuture(0);
+    }
+
+    @Override
     public CompletionStage<Long> delete(QueueId id) {
         open.remove(id);
         return CompletableFuture.completedFuture(0L);

@@ -395,7 +395,7 @@ final class CoreSimulation {
                 1,
                 1 << 20,
                 30_000,
-                d.tombstoneMillis(),
+                d.compactionBytes(),
                 d.producerIdleMillis(),
                 1000,
                 1000,

@@ -70,13 +70,14 @@ public final class RoutingBroker implements Broker, AutoCloseable {
         CatalogReplay replay = new CatalogReplay(engine, queues);
         replay.run();
         catalog.restore(replay.hosts(), replay.ids());
+        queues.dropUnopened().toCompletableFuture().join();
         for (String vhost : replay.hosts().keySet()) {
             LogRetainedMessages messages = LogRetainedMessages.open(
                     create(InternalStreams.retained(vhost), StreamConfig.COMPACTED), shard, clock);
             retained.add(messages);
             hosts.put(vhost, new CatalogVirtualHost(catalog, vhost, messages));
         }
-        queues.republisher(new DeadLetters(engine, shard, clock, catalog::table));
+        queues.republisher(new DeadLetters(shard, clock, catalog::table));
         Bridges started = new Bridges(engine, shard, clock, catalog::table);
         onShard(() -> {
             bridges = started;

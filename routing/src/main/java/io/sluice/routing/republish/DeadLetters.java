@@ -5,11 +5,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.sluice.access.Caller;
-import io.sluice.engine.LogEngine;
-import io.sluice.engine.LogEngine.DiskState;
 import io.sluice.io.Clock;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
+import io.sluice.log.LogException.Reason;
 import io.sluice.log.record.BatchView;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordView;
@@ -23,54 +22,40 @@ import io.sluice.routing.replay.RecordAddress;
 import io.sluice.routing.topic.TopicNames;
 import io.sluice.shard.PublishBatch;
 import io.sluice.shard.ShardProxy;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Publishes dead letters to the target of their queue's policy, with the death added to their history (see {@link Deaths}).
- * The original is settled when the copy is stored; a message that nothing takes is settled at once. While the disk is full the
- * copies wait in memory, as their originals do on disk, and are stored when there is space; after a failed sync they stay
- * unsettled until the restart delivers the originals again. Confined to the shard thread.
+ * The original is settled when the copy is stored; a message that nothing takes is settled at once. What the shard refuses is
+ * reported as failed, and the core tries again. Confined to the shard thread.
  */
 public final class DeadLetters implements Republisher {
-    private static final Logger LOG = LoggerFactory.getLogger(DeadLetters.class);
-
     private final ShardProxy shard;
     private final Clock clock;
     private final Function<String, @Nullable RoutingTable> tables;
     private final DirectDispatch dispatch = new DirectDispatch();
     private final RecordView record = new RecordView();
-    private final Deque<PublishBatch> waiting = new ArrayDeque<>();
 
     /**
      * Creates the republisher.
      *
      * @param tables newest table of a virtual host, null if it is gone
      */
-    public DeadLetters(
-            LogEngine engine, ShardProxy shard, Clock clock, Function<String, @Nullable RoutingTable> tables) {
+    public DeadLetters(ShardProxy shard, Clock clock, Function<String, @Nullable RoutingTable> tables) {
         this.shard = shard;
         this.clock = clock;
         this.tables = tables;
-        engine.onDiskState(state -> {
-            if (state == DiskState.OK || state == DiskState.WARN) {
-                shard.execute(this::resume);
-            }
-        });
     }
 
     @Override
     public void deadLetter(
-            QueueSpec queue, BatchView source, long offset, String reason, int deliveryCount, Runnable settled) {
+            QueueSpec queue, BatchView source, long offset, String reason, int deliveryCount, Outcome outcome) {
         String exchange = queue.policy().deadLetterExchange();
         RoutingTable table = tables.apply(queue.vhost());
         if (exchange == null || table == null || table.exchange(exchange) == null || !source.record(offset, record)) {
-            settled.run();
+            outcome.settled();
             return;
         }
         String oldKey = RecordAddress.routingKey(record);
@@ -86,10 +71,14 @@ public final class DeadLetters implements Republisher {
             message.release();
         }
         if (route.stored().isEmpty()) {
-            settled.run();
+            outcome.settled();
             return;
         }
-        offer(copy(queue, exchange, key, oldKey, reason, route.stored(), settled));
+        PublishBatch copy = copy(queue, exchange, key, oldKey, reason, route.stored(), outcome);
+        if (!shard.submit(copy)) {
+            copy.releaseBuffer();
+            outcome.failed(new LogException(Reason.OVERLOADED, "the shard's inbox is full"));
+        }
     }
 
     private PublishBatch copy(
@@ -99,10 +88,10 @@ public final class DeadLetters implements Republisher {
             @Nullable String oldKey,
             String reason,
             TargetSet targets,
-            Runnable settled) {
+            Outcome outcome) {
         int size = record.end() - record.keyStart() + 256;
         PublishBatch batch =
-                new PublishBatch(Caller.broker(queue.vhost()), new Copy(settled), PooledByteBufAllocator.DEFAULT, size);
+                new PublishBatch(Caller.broker(queue.vhost()), new Copy(outcome), PooledByteBufAllocator.DEFAULT, size);
         String oldExchange = record.findHeader(MessageHeaders.EXCHANGE) ? headerText() : "";
         boolean persistent = record.findHeader(MessageHeaders.DURABLE) && record.headerAsLong(0) == 1
                 || record.findHeader(MessageHeaders.QOS) && record.headerAsLong(0) > 0;
@@ -127,26 +116,11 @@ public final class DeadLetters implements Republisher {
         return value == null ? "" : new String(value, UTF_8);
     }
 
-    private void offer(PublishBatch batch) {
-        batch.buffer().retain(); // kept until stored, for another try
-        if (!shard.submit(batch)) {
-            batch.buffer().release();
-            shard.onReady(shard, () -> offer(batch));
-        }
-    }
-
-    private void resume() {
-        int count = waiting.size();
-        for (int i = 0; i < count; i++) {
-            offer(waiting.remove());
-        }
-    }
-
     private final class Copy implements PublishBatch.Completion {
-        private final Runnable settled;
+        private final Outcome outcome;
 
-        Copy(Runnable settled) {
-            this.settled = settled;
+        Copy(Outcome outcome) {
+            this.outcome = outcome;
         }
 
         @Override
@@ -157,22 +131,9 @@ public final class DeadLetters implements Republisher {
         @Override
         public void completed(PublishBatch batch, @Nullable LogException error) {
             if (error == null) {
-                batch.buffer().release();
-                settled.run();
-                return;
-            }
-            switch (error.reason()) {
-                case DISK_FULL -> {
-                    if (waiting.isEmpty()) {
-                        LOG.warn("dead letters wait for disk space: {}", error.getMessage());
-                    }
-                    waiting.add(batch);
-                }
-                case OVERLOADED -> shard.onReady(shard, () -> offer(batch));
-                default -> {
-                    LOG.warn("dead letter not stored, its original stays unsettled: {}", error.getMessage());
-                    batch.buffer().release();
-                }
+                outcome.settled();
+            } else {
+                outcome.failed(error);
             }
         }
     }

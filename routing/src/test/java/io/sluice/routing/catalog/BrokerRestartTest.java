@@ -18,6 +18,7 @@ import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
+import io.sluice.queue.Republisher;
 import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import io.sluice.routing.Binding;
@@ -278,9 +279,23 @@ class BrokerRestartTest {
         core.execute(() -> core.log(new PartitionId(from.id(), 0))
                 .partition()
                 .loadBatch(offset, Runnable::run)
-                .thenAccept(batch -> core.republisher.deadLetter(
-                        queue.spec(), batch, offset, "rejected", 0, () -> settled.complete(null))));
+                .thenAccept(batch ->
+                        core.republisher.deadLetter(queue.spec(), batch, offset, "rejected", 0, outcome(settled))));
         return settled;
+    }
+
+    private static Republisher.Outcome outcome(CompletableFuture<Void> settled) {
+        return new Republisher.Outcome() {
+            @Override
+            public void settled() {
+                settled.complete(null);
+            }
+
+            @Override
+            public void failed(LogException error) {
+                settled.completeExceptionally(error);
+            }
+        };
     }
 
     private List<String> queued(QueueRef queue) {
