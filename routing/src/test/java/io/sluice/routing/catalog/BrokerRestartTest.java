@@ -230,12 +230,14 @@ class BrokerRestartTest {
     }
 
     @Test
-    void aDeadLetterRefusedForOverloadIsStoredLater() {
+    void aDeadLetterRefusedForOverloadIsReportedAndStoredAtTheNextAttempt() {
         QueueRef target = queue("dead", QueuePolicy.NONE);
         QueueRef source = queue("work", new QueuePolicy("", "dead", -1));
         StreamInfo feed = get(host.declareStream(CALLER, "feed", 1, StreamConfig.DEFAULT, Map.of()));
         produce(feed, 0, "poison");
         core.refuseNext.set(new LogException(LogException.Reason.OVERLOADED, "busy"));
+        assertThat(die(source, feed, 0)).failsWithin(5, TimeUnit.SECONDS);
+        assertThat(queued(target)).isEmpty();
         assertThat(die(source, feed, 0)).succeedsWithin(5, TimeUnit.SECONDS);
         assertThat(queued(target)).containsExactly("poison");
     }
