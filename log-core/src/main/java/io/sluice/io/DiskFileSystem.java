@@ -1,20 +1,39 @@
 package io.sluice.io;
 
-import com.sun.nio.file.ExtendedOpenOption;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** The machine's own files through {@link FileChannel}. */
 public final class DiskFileSystem implements FileSystem {
+    /** By name, because this option of the JDK is outside the Java platform's interfaces and may be missing. */
+    private static final @Nullable OpenOption DIRECT = findDirect();
+
+    private static @Nullable OpenOption findDirect() {
+        try {
+            Object[] options =
+                    Class.forName("com.sun.nio.file.ExtendedOpenOption").getEnumConstants();
+            for (Object option : options == null ? new Object[0] : options) {
+                if (option instanceof OpenOption open && "DIRECT".equals(option.toString())) {
+                    return open;
+                }
+            }
+            return null;
+        } catch (ClassNotFoundException e) {
+            return null;
+        }
+    }
+
     /** With less than this free, a failed write is taken for want of space whatever the system calls it. */
     private static final long NO_SPACE_BYTES = 64 << 10;
 
@@ -36,25 +55,26 @@ public final class DiskFileSystem implements FileSystem {
     @Override
     public StorageFile openDirect(Path path) throws IOException {
         // O_DSYNC with O_DIRECT lets the kernel write through the disk's cache (FUA) instead of flushing all of it: see
-        // docs/performance.md.
-        try {
-            return new DiskFile(
-                    path,
-                    FileChannel.open(
-                            path,
-                            StandardOpenOption.READ,
-                            StandardOpenOption.WRITE,
-                            StandardOpenOption.DSYNC,
-                            ExtendedOpenOption.DIRECT));
-        } catch (UnsupportedOperationException | IOException e) {
-            if (!Files.exists(path)) {
-                throw e;
+        // docs/decisions.
+        if (DIRECT != null) {
+            try {
+                return new DiskFile(
+                        path,
+                        FileChannel.open(
+                                path,
+                                StandardOpenOption.READ,
+                                StandardOpenOption.WRITE,
+                                StandardOpenOption.DSYNC,
+                                DIRECT));
+            } catch (UnsupportedOperationException | IOException e) {
+                if (!Files.exists(path)) {
+                    throw e;
+                }
             }
-            return new DiskFile(
-                    path,
-                    FileChannel.open(
-                            path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DSYNC));
         }
+        return new DiskFile(
+                path,
+                FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DSYNC));
     }
 
     @Override
