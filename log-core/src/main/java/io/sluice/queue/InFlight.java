@@ -1,8 +1,9 @@
 package io.sluice.queue;
 
 /**
- * Delivered and unsettled references by delivery id: open addressing with linear probing and backward-shift deletion over
- * primitive arrays. Ids are positive; 0 marks an empty slot. A slot index is valid until the next change.
+ * Delivered and unsettled references by delivery id: open addressing over primitive arrays, with linear probing in the order of home
+ * slots (Celis, "Robin Hood Hashing", 1986): ids that rise one by one fill one long run, and in this order a removal ends at the
+ * first entry that stands at home instead of walking to the end of the run. Ids are positive; 0 marks an empty slot. A slot index is valid until the next change.
  */
 final class InFlight {
     private static final int INITIAL = 16;
@@ -64,8 +65,8 @@ final class InFlight {
     int find(long id) {
         int mask = ids.length - 1;
         int slot = home(id, mask);
-        while (ids[slot] != id) {
-            if (ids[slot] == 0) {
+        for (int distance = 0; ids[slot] != id; distance++) {
+            if (ids[slot] == 0 || distance(slot, mask) < distance) {
                 return -1;
             }
             slot = (slot + 1) & mask;
@@ -77,13 +78,9 @@ final class InFlight {
         int mask = ids.length - 1;
         int hole = slot;
         int next = (hole + 1) & mask;
-        while (ids[next] != 0) {
-            int home = home(ids[next], mask);
-            // may move back only if its home is not between the hole and itself
-            if (((next - home) & mask) >= ((next - hole) & mask)) {
-                copy(next, hole);
-                hole = next;
-            }
+        while (ids[next] != 0 && distance(next, mask) > 0) {
+            copy(next, hole);
+            hole = next;
             next = (next + 1) & mask;
         }
         ids[hole] = 0;
@@ -96,8 +93,20 @@ final class InFlight {
     private void insert(long id, long sequence, long position, long state, int consumer) {
         int mask = ids.length - 1;
         int slot = home(id, mask);
-        while (ids[slot] != 0) {
+        int distance = 0;
+        while (ids[slot] != 0 && distance(slot, mask) >= distance) {
             slot = (slot + 1) & mask;
+            distance++;
+        }
+        // what stands from here to the end of the run is nearer to its home: it moves up by one
+        int end = slot;
+        while (ids[end] != 0) {
+            end = (end + 1) & mask;
+        }
+        while (end != slot) {
+            int before = (end - 1) & mask;
+            copy(before, end);
+            end = before;
         }
         ids[slot] = id;
         sequences[slot] = sequence;
@@ -130,6 +139,11 @@ final class InFlight {
                 insert(oldIds[i], oldSequences[i], oldPositions[i], oldStates[i], oldConsumers[i]);
             }
         }
+    }
+
+    /** Slots between an entry and its home. */
+    private int distance(int slot, int mask) {
+        return (slot - home(ids[slot], mask)) & mask;
     }
 
     /** Ids rise one by one, so their low bits spread them perfectly. */
