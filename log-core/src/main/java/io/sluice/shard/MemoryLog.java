@@ -54,14 +54,6 @@ final class MemoryLog {
         }
     }
 
-    /** Frees the batch of this record if no queue took any of it. */
-    void freeUnreferenced(MemoryBatch batch) {
-        int at = indexOf(batch.baseOffset());
-        if (batches[at] == batch && references[at] == 0) {
-            free(at);
-        }
-    }
-
     /** The batch holding a record that some queue refers to, retained for the caller. */
     @Nullable
     BatchView batch(long offset) {

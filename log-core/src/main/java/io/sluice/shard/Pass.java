@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 final class Pass {
     final ArrayList<PublishBatch> publishes = new ArrayList<>();
     final ArrayList<Produce> produces = new ArrayList<>();
-    final ArrayList<Runnable> followers = new ArrayList<>();
+    final ArrayList<Follower> followers = new ArrayList<>();
     final ArrayList<JournalEntry> journals = new ArrayList<>();
     /** Batches that reached their size, in order; the open ones of the same partitions follow them. */
     final ArrayList<OpenBatch> full = new ArrayList<>();
@@ -78,6 +78,9 @@ final class Pass {
         }
     }
 
+    /** Runs when queues know of the first {@code messages} messages of the pass and of no later one. */
+    record Follower(Runnable command, int messages) {}
+
     /** Told whether a journal entry is durable. */
     @FunctionalInterface
     interface JournalEntry {
@@ -93,6 +96,10 @@ final class Pass {
 
     boolean isEmpty() {
         return publishes.isEmpty() && produces.isEmpty() && followers.isEmpty() && state == null;
+    }
+
+    void follow(Runnable command) {
+        followers.add(new Follower(command, messages));
     }
 
     void add(TargetSet target, @Nullable OpenBatch source, int record, int size) {

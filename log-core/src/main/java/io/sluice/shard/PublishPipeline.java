@@ -154,12 +154,15 @@ final class PublishPipeline {
         open.journals.add(written);
     }
 
-    /** Runs {@code follower} when queues know of everything taken up so far; at once if they do. */
+    /**
+     * Runs {@code follower} when queues know of everything taken up so far and of nothing taken up later; at once if they do. What
+     * a client publishes behind a purge, without waiting for its answer, is not purged.
+     */
     void follow(Runnable follower) {
         if (!open.isEmpty()) {
-            open.followers.add(follower);
+            open.follow(follower);
         } else if (!inFlight.isEmpty()) {
-            inFlight.getLast().followers.add(follower);
+            inFlight.getLast().follow(follower);
         } else {
             follower.run();
         }
@@ -502,9 +505,7 @@ final class PublishPipeline {
 
     private void complete(Pass pass) {
         LogException error = pass.error;
-        if (error == null) {
-            feedQueues(pass);
-        }
+        int followed = error == null ? feedQueues(pass) : 0;
         for (int i = 0; i < pass.publishes.size(); i++) {
             PublishBatch batch = pass.publishes.get(i);
             out.of(batch.completion().executor()).published(batch, error);
@@ -521,8 +522,8 @@ final class PublishPipeline {
         for (int i = 0; i < pass.journals.size(); i++) {
             pass.journals.get(i).written(failure == null ? pass.journalError : failure);
         }
-        for (int i = 0; i < pass.followers.size(); i++) {
-            pass.followers.get(i).run();
+        for (int i = followed; i < pass.followers.size(); i++) {
+            pass.followers.get(i).command().run();
         }
         pass.reset();
         if (free.size() < 8) {
@@ -530,10 +531,23 @@ final class PublishPipeline {
         }
     }
 
-    /** The queues of the pass's messages learn of them, in publish order. */
-    private void feedQueues(Pass pass) {
+    /**
+     * The queues of the pass's messages learn of them, in publish order; followers among them run in their places.
+     *
+     * @return number of followers that ran
+     */
+    private int feedQueues(Pass pass) {
         MemoryBatch passing = pass.memory;
+        if (passing != null) {
+            // held, since a follower may settle what it has fed so far
+            memory.refer(passing.baseOffset());
+        }
+        int followed = 0;
         for (int i = 0; i < pass.messages; i++) {
+            while (followed < pass.followers.size()
+                    && pass.followers.get(followed).messages() == i) {
+                pass.followers.get(followed++).command().run();
+            }
             OpenBatch source = pass.sources[i];
             TargetSet targets = pass.targets[i];
             if (targets == null) {
@@ -552,8 +566,9 @@ final class PublishPipeline {
             }
         }
         if (passing != null) {
-            memory.freeUnreferenced(passing);
+            memory.settle(passing.baseOffset());
         }
+        return followed;
     }
 
     private static LogException diskIsFull() {

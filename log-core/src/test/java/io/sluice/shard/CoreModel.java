@@ -4,10 +4,12 @@ import static io.sluice.shard.Invariant.A_PASS_IS_ALL_OR_NOTHING;
 import static io.sluice.shard.Invariant.CONFIRMED_IS_NEVER_LOST;
 import static io.sluice.shard.Invariant.NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED;
 import static io.sluice.shard.Invariant.ORDER_AMONG_FIRST_DELIVERIES;
+import static io.sluice.shard.Invariant.REPLAYED_INDEX_EQUALS_LIVE_INDEX;
 import static io.sluice.shard.Invariant.SETTLED_STAYS_SETTLED;
 
 import io.sluice.log.Durability;
 import io.sluice.log.LogException.Reason;
+import io.sluice.shard.CoreSimulation.Held;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -71,17 +73,44 @@ final class CoreModel {
 
         long journaledTo = -1;
         int failures;
+        /** Failures that the journal has, at these offsets. */
+        int journaledFailures;
+
+        long failuresFrom;
+        long failuresTo;
         /** What it is safe at: as asked for, and with the rest of the log once a start has found it. */
         Durability level;
         /** What took its place in the dead-letter queue; null if it was not rejected or there was none. */
         Copy successor;
 
         boolean rejected;
+        /** The purge that may have taken it; null once a rest or a start has shown what it did. */
+        Purge purge;
 
         Copy(Message message, Queue queue) {
             this.message = message;
             this.queue = queue;
             this.level = message.asked;
+        }
+    }
+
+    /**
+     * A purge. It takes what was sent before it and is not with a consumer when the shard gets to it, which is late if a
+     * message sent before it waits for disk space.
+     */
+    static final class Purge {
+        private final long journaledFrom;
+        private long journaledTo = -1;
+        private boolean done;
+
+        Purge(long journaledFrom) {
+            this.journaledFrom = journaledFrom;
+        }
+
+        /** The client has its answer; {@code journaledTo} = -1 if the journal need not have it. */
+        void done(long journalEnd) {
+            done = true;
+            journaledTo = journalEnd;
         }
     }
 
@@ -143,6 +172,15 @@ final class CoreModel {
         }
     }
 
+    /** The shard took up a purge. */
+    void purging(Queue queue, Purge purge) {
+        for (Copy copy : queue.copies.values()) {
+            if (!copy.settled && !copy.gone && !copy.message.refused) {
+                copy.purge = purge;
+            }
+        }
+    }
+
     /** A consumer got this. */
     Copy delivered(Queue queue, long deliveryId, String value, boolean redelivered, boolean autoSettled) {
         Copy copy = find(queue, value, "delivered");
@@ -189,20 +227,35 @@ final class CoreModel {
     }
 
     /** What a queue holds without any message in the making: exactly what is confirmed and not settled. */
-    void holdsExactly(Queue queue, List<String> values, boolean dyingToo) {
+    void holdsExactly(Queue queue, List<Held> index, boolean dyingToo) {
         Set<Copy> found = new HashSet<>();
-        for (String value : values) {
-            Copy copy = find(queue, value, "holds");
+        for (Held held : index) {
+            Copy copy = find(queue, held.value(), "holds");
             SETTLED_STAYS_SETTLED.hold(
                     (!copy.settled || dyingToo && copy.rejected) && !copy.gone,
                     "queue %s holds m%s, which was settled",
                     queue.id,
                     copy.message.serial);
+            if (copy.purge != null && copy.purge.done) {
+                SETTLED_STAYS_SETTLED.hold(
+                        held.redelivered(),
+                        "queue %s holds m%s, sent before a purge and never with a consumer",
+                        queue.id,
+                        copy.message.serial);
+                copy.purge = null;
+            }
             found.add(copy);
         }
         NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
-                found.size() == values.size(), "queue %s holds a message twice", queue.id);
+                found.size() == index.size(), "queue %s holds a message twice", queue.id);
         for (Copy copy : queue.copies.values()) {
+            if (copy.purge != null && copy.message.confirmed && !copy.settled && !copy.gone && !found.contains(copy)) {
+                copy.settled = true;
+                copy.how = "by purge";
+                copy.journaledFrom = copy.purge.journaledFrom;
+                copy.journaledTo = copy.purge.journaledTo;
+                copy.purge = null;
+            }
             CONFIRMED_IS_NEVER_LOST.hold(
                     !copy.message.confirmed || copy.settled || copy.gone || found.contains(copy),
                     "queue %s does not hold m%s",
@@ -218,23 +271,19 @@ final class CoreModel {
      * @param flagsKept true if every delivery is in the journal
      * @param journalKept tells whether a journal offset is still there, or was replaced by a checkpoint
      */
-    void recovered(Queue queue, List<String> values, boolean power, boolean flagsKept, LongPredicate journalKept) {
+    void recovered(Queue queue, List<Held> index, boolean power, boolean flagsKept, LongPredicate journalKept) {
         Set<Copy> found = new HashSet<>();
         long last = 0;
-        for (String value : values) {
-            Copy copy = find(queue, value, "recovered");
+        for (Held held : index) {
+            Copy copy = find(queue, held.value(), "recovered");
             Message message = copy.message;
             NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                     found.add(copy), "queue %s recovered m%s twice", queue.id, message.serial);
             SETTLED_STAYS_SETTLED.hold(
                     !copy.gone, "queue %s recovered m%s, which was gone before", queue.id, message.serial);
             if (copy.settled && copy.journaledTo >= 0) {
-                boolean kept = true;
-                for (long offset = copy.journaledFrom; offset < copy.journaledTo && kept; offset++) {
-                    kept = journalKept.test(offset);
-                }
                 SETTLED_STAYS_SETTLED.hold(
-                        power && !kept,
+                        power && !kept(copy.journaledFrom, copy.journaledTo, journalKept),
                         "queue %s recovered m%s, whose settlement is in the journal at %s to %s",
                         queue.id,
                         message.serial,
@@ -244,9 +293,30 @@ final class CoreModel {
             ORDER_AMONG_FIRST_DELIVERIES.hold(
                     message.rank > last, "queue %s recovered m%s behind a later message", queue.id, message.serial);
             last = message.rank;
+            REPLAYED_INDEX_EQUALS_LIVE_INDEX.hold(
+                    held.deliveryCount() <= copy.failures,
+                    "queue %s recovered m%s with %s failed deliveries of %s",
+                    queue.id,
+                    message.serial,
+                    held.deliveryCount(),
+                    copy.failures);
+            REPLAYED_INDEX_EQUALS_LIVE_INDEX.hold(
+                    held.deliveryCount() >= copy.journaledFailures
+                            || power && !kept(copy.failuresFrom, copy.failuresTo, journalKept),
+                    "queue %s recovered m%s with %s failed deliveries of %s in the journal",
+                    queue.id,
+                    message.serial,
+                    held.deliveryCount(),
+                    copy.journaledFailures);
+            // a failure that was not journaled, or whose journal entry went with the power, did not happen
+            copy.failures = held.deliveryCount();
         }
         for (Copy copy : queue.copies.values()) {
             if (!copy.gone && !found.contains(copy)) {
+                if (copy.purge != null) {
+                    copy.settled = true;
+                    copy.how = "by purge";
+                }
                 CONFIRMED_IS_NEVER_LOST.hold(
                         !copy.message.confirmed || copy.settled || !survives(copy.level, power),
                         "queue %s lost m%s, confirmed at %s",
@@ -263,6 +333,8 @@ final class CoreModel {
             copy.rejected = false;
             copy.journaledFrom = -1;
             copy.journaledTo = -1;
+            copy.purge = null;
+            copy.journaledFailures = 0;
         }
         queue.firsts.clear();
     }
@@ -330,6 +402,14 @@ final class CoreModel {
             message.confirmed |= present;
         }
         messages.values().removeIf(m -> m.streams.isEmpty() && m.copies.stream().allMatch(c -> c.gone && c.settled));
+    }
+
+    private static boolean kept(long from, long to, LongPredicate journalKept) {
+        boolean kept = true;
+        for (long offset = from; offset < to && kept; offset++) {
+            kept = journalKept.test(offset);
+        }
+        return kept;
     }
 
     private static boolean survives(Durability level, boolean power) {

@@ -375,8 +375,7 @@ final class CoreSimulation {
                 REPLAYED_INDEX_EQUALS_LIVE_INDEX.hold(
                         before.equals(now), "queue %s held %s and recovered %s", client.model.id, before, now);
             }
-            model.recovered(
-                    client.model, now.stream().map(Held::value).toList(), power, !power && !disturbed, journalKept);
+            model.recovered(client.model, now, power, !power && !disturbed, journalKept);
         }
         model.restarted(power, !power && !disturbed);
     }
@@ -434,8 +433,7 @@ final class CoreSimulation {
                         client.live = client.spec.durable()
                                 ? held.stream().filter(Held::onDisk).toList()
                                 : null;
-                        model.holdsExactly(
-                                client.model, held.stream().map(Held::value).toList(), dyingToo);
+                        model.holdsExactly(client.model, held, dyingToo);
                     }
                 }
                 return;

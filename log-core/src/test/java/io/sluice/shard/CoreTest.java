@@ -220,6 +220,31 @@ class CoreTest {
     }
 
     @Test
+    void aPurgeTakesWhatWasPublishedBeforeItAndNothingLater() throws Exception {
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        QueueRef other = open(2, true, QueuePolicy.NONE);
+        engine.holdSync = true;
+        publish(queue, Durability.GROUP, "a");
+        barrierOfShard();
+        // while the disk syncs one pass, all of these gather in the next
+        publish(queue, Durability.MEMORY, "b");
+        publish(queue, Durability.OS, "c");
+        CompletableFuture<Long> purged = queue.purge(CALLER).toCompletableFuture();
+        publish(queue, Durability.MEMORY, "d");
+        TargetSet both = new TargetSet(List.of(queue, other), List.of());
+        CompletableFuture<LogException> last = publish(both, Durability.OS, "e");
+        barrierOfShard();
+        engine.releaseSync();
+        assertThat(purged.get(5, TimeUnit.SECONDS)).isEqualTo(3);
+        assertThat(last.get(5, TimeUnit.SECONDS)).isNull();
+
+        Sink sink = new Sink();
+        attach(queue, sink, 10);
+        await().untilAsserted(() -> assertThat(sink.values()).containsExactly("d", "e"));
+        assertThat(other.stats().ready()).isEqualTo(1);
+    }
+
+    @Test
     void aProducedBatchWaitsForItsOwnSyncAlsoWhenTheJournalOvertakesIt() throws Exception {
         StreamId id = new StreamId(new UUID(1, 3));
         engine.createStream(id, "s", 1, StreamConfig.DEFAULT);

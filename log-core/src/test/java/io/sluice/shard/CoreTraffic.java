@@ -349,22 +349,30 @@ final class CoreTraffic implements Republisher {
         }
         Client client = world.any(new ArrayList<>(world.queues.values()));
         int life = world.life;
-        // what a purge meets is known to the shard only: rest, purge, rest
+        // what a purge meets is known to the shard only: rest, purge, rest. If messages wait for disk space it waits,
+        // too, and
+        // a later rest shows what it took
         world.quiesce(true);
         List<CoreModel.Copy> waiting = client.model.copies.values().stream()
                 .filter(c -> c.message.confirmed && !c.settled && !c.gone)
                 .filter(c -> client.consumers.stream().noneMatch(consumer -> consumer.holds(c)))
                 .toList();
         long[] count = {-1};
-        client.ref.purge(CoreSimulation.CALLER).whenComplete((n, error) -> count[0] = error == null ? n : -2);
-        waiting.forEach(copy -> {
-            copy.settled = true;
-            copy.how = "by purge";
+        LogPartition journal = world.journal();
+        CoreModel.Purge purge = new CoreModel.Purge(journal.logEndOffset());
+        world.model.purging(client.model, purge);
+        client.ref.purge(CoreSimulation.CALLER).whenComplete((n, error) -> {
+            count[0] = error == null ? n : -2;
+            if (error == null && life == world.life) {
+                purge.done(world.faulty ? -1 : journal.logEndOffset());
+            }
         });
         world.quiesce(true);
         if (!world.faulty) {
             NOTHING_STAYS_STUCK.hold(
-                    life == world.life && (world.lostPower ? count[0] >= waiting.size() : count[0] == waiting.size()),
+                    life == world.life
+                            && (world.lostPower ? count[0] >= waiting.size() : count[0] == waiting.size())
+                            && waiting.stream().allMatch(copy -> copy.settled),
                     "purge of queue %s removed %s of %s",
                     client.model.id,
                     count[0],
@@ -381,11 +389,14 @@ final class CoreTraffic implements Republisher {
         private final int life = world.life;
         private final List<Delivery> held = new ArrayList<>();
         private final List<CoreModel.Copy> unflushed = new ArrayList<>();
+        private final List<Failure> failures = new ArrayList<>();
         private final RecordView view = new RecordView();
         boolean gone;
         boolean ackAll;
 
         record Delivery(long id, CoreModel.Copy copy) {}
+
+        record Failure(CoreModel.Copy copy, int count, long journalEnd) {}
 
         Consumer(Client client, boolean auto, boolean exclusive, int credit) {
             this.client = client;
@@ -461,6 +472,9 @@ final class CoreTraffic implements Republisher {
                 if (limit >= 0 && copy.failures > limit) {
                     copy.settled = true;
                     copy.rejected = client.deadLetters != null;
+                } else {
+                    failures.add(
+                            new Failure(copy, copy.failures, world.journal().logEndOffset()));
                 }
             } else {
                 end.reject(delivery.id());
@@ -472,14 +486,21 @@ final class CoreTraffic implements Republisher {
         /** Hands over what was settled; sometimes asks to be told when it is journaled. */
         void flushed() {
             end.flush();
-            if (random.nextBoolean() && !unflushed.isEmpty()) {
+            if (random.nextBoolean() && !(unflushed.isEmpty() && failures.isEmpty())) {
                 List<CoreModel.Copy> settled = List.copyOf(unflushed);
                 unflushed.clear();
+                List<Failure> failed = List.copyOf(failures);
+                failures.clear();
                 LogPartition journal = world.journal();
                 end.barrier(() -> {
                     if (life == world.life && !world.faulty) {
                         settled.forEach(copy -> {
                             copy.journaledTo = journal.logEndOffset();
+                        });
+                        failed.forEach(failure -> {
+                            failure.copy().journaledFailures = failure.count();
+                            failure.copy().failuresFrom = failure.journalEnd();
+                            failure.copy().failuresTo = journal.logEndOffset();
                         });
                     }
                 });
