@@ -13,8 +13,8 @@ final class SegmentScan {
 
     private final StorageFile file;
     private final long limit;
-    private ByteBuffer bytes = ByteBuffer.allocate(PIECE);
-    private ByteBuf view = Unpooled.wrappedBuffer(bytes.array());
+    private ByteBuffer bytes;
+    private ByteBuf view;
     private long from;
     private int available;
     private long position;
@@ -25,6 +25,9 @@ final class SegmentScan {
         this.from = start;
         this.position = start;
         this.limit = limit;
+        // Direct, or each read would be copied twice.
+        this.bytes = ByteBuffer.allocateDirect((int) Math.max(BatchFormat.HEADER_BYTES, Math.min(PIECE, limit - start)));
+        this.view = Unpooled.wrappedBuffer(bytes);
     }
 
     /** Moves to the next whole, valid batch whose offsets do not fall below {@code expected}; false at the first that is not. */
@@ -57,8 +60,8 @@ final class SegmentScan {
             return true;
         }
         if (wanted > bytes.capacity()) {
-            bytes = ByteBuffer.allocate(wanted);
-            view = Unpooled.wrappedBuffer(bytes.array());
+            bytes = ByteBuffer.allocateDirect(wanted);
+            view = Unpooled.wrappedBuffer(bytes);
         }
         bytes.clear().limit((int) Math.min(bytes.capacity(), limit - position));
         boolean whole = file.readFully(position, bytes);

@@ -118,7 +118,9 @@ public final class WalReplay {
         private static final int PIECE = 1 << 20;
         private final Source source;
         private long sequence;
-        private ByteBuffer bytes = ByteBuffer.allocate(PIECE);
+        // Direct, or each read would be copied twice.
+        private ByteBuffer bytes = ByteBuffer.allocateDirect(PIECE);
+        private ByteBuf view = Unpooled.wrappedBuffer(bytes);
         private long from;
         private int available;
         private long position = WalFormat.FILE_HEADER;
@@ -163,7 +165,7 @@ public final class WalReplay {
             at = index();
             CRC32C crc = new CRC32C();
             int covered = WalFormat.ENTRY_HEADER + body;
-            crc.update(bytes.array(), at, covered);
+            crc.update(bytes.duplicate().limit(at + covered).position(at));
             if (bytes.getInt(at + covered) != (int) crc.getValue()) {
                 return false;
             }
@@ -176,7 +178,6 @@ public final class WalReplay {
             int at = index();
             int batches = bytes.getInt(at + 16);
             int mentions = bytes.getInt(at + 20);
-            ByteBuf view = Unpooled.wrappedBuffer(bytes.array());
             at += WalFormat.ENTRY_HEADER;
             for (int i = 0; i < batches; i++) {
                 PartitionId partition = partition(at);
@@ -208,7 +209,8 @@ public final class WalReplay {
                 return false;
             }
             if (wanted > bytes.capacity()) {
-                bytes = ByteBuffer.allocate(wanted);
+                bytes = ByteBuffer.allocateDirect(wanted);
+                view = Unpooled.wrappedBuffer(bytes);
             }
             bytes.clear().limit((int) Math.min(bytes.capacity(), source.size() - position));
             source.file().readFully(position, bytes);
