@@ -26,7 +26,8 @@ final class SegmentScan {
         this.position = start;
         this.limit = limit;
         // Direct, or each read would be copied twice.
-        this.bytes = ByteBuffer.allocateDirect((int) Math.max(BatchFormat.HEADER_BYTES, Math.min(PIECE, limit - start)));
+        this.bytes =
+                ByteBuffer.allocateDirect((int) Math.max(BatchFormat.HEADER_BYTES, Math.min(PIECE, limit - start)));
         this.view = Unpooled.wrappedBuffer(bytes);
     }
 
