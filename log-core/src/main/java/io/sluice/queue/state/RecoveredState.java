@@ -26,6 +26,7 @@ public final class RecoveredState {
     private int orderBuilding;
     private int nextOrder;
     private boolean checkpointing;
+    private boolean headless;
 
     /** {@code homePartitions}: their number. */
     public RecoveredState(int homePartitions) {
@@ -75,8 +76,12 @@ public final class RecoveredState {
             }
             case StateCodec.END -> {
                 if (!checkpointing) {
-                    throw StateCodec.corrupt("end of a checkpoint without its begin");
+                    // The rest of a checkpoint whose begin went with a deleted segment: a newer one must follow.
+                    headless = true;
+                    building = new HashMap<>();
+                    break;
                 }
+                headless = false;
                 queues = building;
                 fed = fedBuilding;
                 order = orderBuilding;
@@ -134,8 +139,13 @@ public final class RecoveredState {
     /**
      * Settles, counts and flags what the journal says; drops what the log does not hold (any more). A settlement of an offset
      * that the log lost says nothing about the message that will get this offset.
+     *
+     * @throws io.sluice.log.LogException CORRUPT_BATCH if the journal starts within its only checkpoint
      */
     public void finish(long[] logStart, long[] logEnd) {
+        if (headless) {
+            throw StateCodec.corrupt("end of a checkpoint without its begin");
+        }
         for (RecoveredQueue queue : queues.values()) {
             queue.finish(logStart, logEnd, order);
         }
