@@ -8,6 +8,7 @@ import io.netty.buffer.Unpooled;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordView;
 import io.sluice.mqtt.codec.PropertyReader;
+import io.sluice.mqtt.codec.ProtocolViolation;
 import io.sluice.mqtt.codec.Utf8;
 import io.sluice.routing.topic.TopicNames;
 import java.util.Arrays;
@@ -81,7 +82,7 @@ public final class RecordToPublish {
             }
         }
         topic = knownTopic != null ? knownTopic.getBytes(UTF_8) : topic(record, exact, routingKey);
-        if (withProperties && originalIsMqtt && originalLength >= 0) {
+        if (withProperties && originalIsMqtt && originalLength >= 0 && isOriginalWhole(in)) {
             original(in);
         } else if (withProperties && record.valueLength() < 0 && !mqttOrigin) {
             user(TOMBSTONE, TRUE);
@@ -173,6 +174,20 @@ public final class RecordToPublish {
         properties.writeBytes(name);
         properties.writeShort(value.length);
         properties.writeBytes(value);
+    }
+
+    /** False for what a Kafka producer made up: then the properties are those of the record's other headers. */
+    private boolean isOriginalWhole(ByteBuf in) {
+        try {
+            PropertyReader p = PropertyReader.of(in, originalStart, originalStart + originalLength);
+            boolean more = p.next();
+            while (more) {
+                more = p.next();
+            }
+            return true;
+        } catch (ProtocolViolation | IndexOutOfBoundsException e) {
+            return false;
+        }
     }
 
     /** Takes the property section as it was received, without what belongs to a connection or is absolute here. */

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordView;
+import io.sluice.routing.topic.TopicFilters;
 import io.sluice.routing.topic.TopicNames;
 import org.jspecify.annotations.Nullable;
 
@@ -13,6 +14,9 @@ import org.jspecify.annotations.Nullable;
  * header cursor of the record. Stateless.
  */
 public final class RecordAddress {
+    /** What decoding puts in place of bytes that are not UTF-8. */
+    private static final char REPLACEMENT = '\uFFFD';
+
     private RecordAddress() {}
 
     /** MQTT topic of the record, null if it has no address of its own. */
@@ -37,17 +41,27 @@ public final class RecordAddress {
     /** True if the record came through an exchange or from MQTT, rather than straight from a Kafka producer. */
     public static boolean isRouted(RecordView record) {
         return record.findHeader(MessageHeaders.ROUTING_KEY)
-                || record.findHeader(MessageHeaders.TOPIC)
-                || record.findHeader(MessageHeaders.QOS)
+                || mqttTopic(record) != null
                 || record.findHeader(MessageHeaders.EXCHANGE)
                 || record.findHeader(MessageHeaders.DURABLE);
     }
 
+    /** Its MQTT topic, null if it names none that a client could have published to: Kafka producers set any header. */
     private static @Nullable String mqttTopic(RecordView record) {
         if (record.findHeader(MessageHeaders.TOPIC)) {
-            return text(record.headerValue());
+            return topicName(record.headerValue());
         }
-        return record.findHeader(MessageHeaders.QOS) ? text(record.keyBytes()) : null;
+        return record.findHeader(MessageHeaders.QOS) ? topicName(record.keyBytes()) : null;
+    }
+
+    /** True if it names an MQTT topic that a client could have published to. */
+    public static boolean hasTopic(RecordView record) {
+        return mqttTopic(record) != null;
+    }
+
+    private static @Nullable String topicName(byte @Nullable [] bytes) {
+        String topic = text(bytes);
+        return topic == null || topic.indexOf(REPLACEMENT) >= 0 || !TopicFilters.isValidName(topic) ? null : topic;
     }
 
     private static @Nullable String text(byte @Nullable [] bytes) {

@@ -196,7 +196,7 @@ final class Bridge implements AdvanceListener {
         ByteBuf out = batch.buffer();
         RecordCopy.fields(out, record);
         batch.headers();
-        int headers = RecordCopy.headers(out, record, true) + RecordCopy.address(out, record, spec.exchange(), key);
+        int headers = RecordCopy.checkedHeaders(out, record) + RecordCopy.address(out, record, spec.exchange(), key);
         if (!RecordAddress.isRouted(record)) {
             RecordFields.writeHeader(out, MessageHeaders.DURABLE, DURABLE); // a Kafka producer's: in a log, so durable
             headers++;

@@ -101,7 +101,7 @@ public final class DeadLetters implements Republisher {
         ByteBuf out = batch.buffer();
         RecordCopy.fields(out, record);
         batch.headers();
-        int headers = RecordCopy.headers(out, record, false);
+        int headers = RecordCopy.headers(out, record);
         headers += RecordCopy.address(out, record, exchange, key);
         headers += Deaths.read(record).with(death).write(out);
         // As durable as the original: a transient message may be lost in a restart wherever it is.

@@ -6,6 +6,7 @@ import io.netty.buffer.ByteBuf;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
+import io.sluice.routing.replay.RecordAddress;
 import java.util.Arrays;
 
 /** Writes a copy of a canonical record under a new address: key, value and all other headers stay as they are. */
@@ -21,26 +22,55 @@ final class RecordCopy {
     }
 
     /**
-     * Writes the record's headers but those that name its old address, its routing record and, if asked, its deaths.
+     * Writes the record's headers but those that name its old address, its routing record and its deaths.
      *
      * @return headers written
      */
-    static int headers(ByteBuf out, RecordView record, boolean withDeaths) {
+    static int headers(ByteBuf out, RecordView record) {
         int written = 0;
         record.rewindHeaders();
         while (record.nextHeader()) {
-            if (record.headerNameIs(MessageHeaders.ROUTING)
-                    || record.headerNameIs(MessageHeaders.EXCHANGE)
-                    || record.headerNameIs(MessageHeaders.ROUTING_KEY)
-                    || !withDeaths && isDeath(record)) {
-                continue;
+            if (!isOldAddress(record) && !isDeath(record)) {
+                copy(out, record);
+                written++;
             }
-            RecordFields.writeVarint(out, record.headerNameLength());
-            out.writeBytes(record.buffer(), record.headerNameStart(), record.headerNameLength());
-            nullable(out, record, record.headerValueStart(), record.headerValueLength());
-            written++;
         }
         return written;
+    }
+
+    /**
+     * As {@link #headers}, deaths included, for a record that any Kafka producer may have written: headers that other doors take at
+     * their word (the original form of properties, a topic that is none) are left out.
+     *
+     * @return headers written
+     */
+    static int checkedHeaders(ByteBuf out, RecordView record) {
+        boolean topic = RecordAddress.hasTopic(record);
+        int written = 0;
+        record.rewindHeaders();
+        while (record.nextHeader()) {
+            boolean names = record.headerNameIs(MessageHeaders.TOPIC) || record.headerNameIs(MessageHeaders.QOS);
+            if (!isOldAddress(record)
+                    && !record.headerNameIs(MessageHeaders.ORIGINAL)
+                    && !record.headerNameIs(MessageHeaders.FROM)
+                    && (topic || !names)) {
+                copy(out, record);
+                written++;
+            }
+        }
+        return written;
+    }
+
+    private static boolean isOldAddress(RecordView record) {
+        return record.headerNameIs(MessageHeaders.ROUTING)
+                || record.headerNameIs(MessageHeaders.EXCHANGE)
+                || record.headerNameIs(MessageHeaders.ROUTING_KEY);
+    }
+
+    private static void copy(ByteBuf out, RecordView record) {
+        RecordFields.writeVarint(out, record.headerNameLength());
+        out.writeBytes(record.buffer(), record.headerNameStart(), record.headerNameLength());
+        nullable(out, record, record.headerValueStart(), record.headerValueLength());
     }
 
     /**

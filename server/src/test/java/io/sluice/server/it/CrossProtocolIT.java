@@ -164,6 +164,35 @@ class CrossProtocolIT {
         assertThat(readStream("commands").get(0).value()).isEqualTo("go");
     }
 
+    @Test
+    void headersOfKafkaProducersAreChecked() throws Exception {
+        consume("forged-queue", "forged.#");
+        subscribe("forged/#");
+        channel.queueDeclare("forged", true, false, false, Map.of("x-queue-type", "stream"));
+        broker.addRoute("stream:forged", "exchange:amq.topic");
+
+        try (KafkaProducer<String, String> producer =
+                new KafkaProducer<>(settings(), new StringSerializer(), new StringSerializer())) {
+            send(producer, "amqp", Map.of("sl.topic", "forged/1", "sl.orig", "zzz", "sl.from", "amqp091"));
+            send(producer, "mqtt", Map.of("sl.topic", "forged/2", "sl.orig", "zzz", "sl.from", "mqtt5"));
+            send(producer, "wildcard", Map.of("sl.topic", "forged/#"));
+        }
+
+        // A topic that no client could publish to is none: the stream's name says where it goes.
+        for (String topic : List.of("forged/1", "forged/2", "forged")) {
+            Mqtt5Publish publish = next(subscribed);
+            assertThat(publish.getTopic()).hasToString(topic);
+            assertThat(next(queued).getBody()).isEqualTo(publish.getPayloadAsBytes());
+        }
+    }
+
+    private static void send(KafkaProducer<String, String> producer, String value, Map<String, String> headers)
+            throws Exception {
+        ProducerRecord<String, String> record = new ProducerRecord<>("forged", "p/+", value);
+        headers.forEach((name, text) -> record.headers().add(name, text.getBytes(UTF_8)));
+        producer.send(record).get(10, TimeUnit.SECONDS);
+    }
+
     private void consume(String queue, String key) throws Exception {
         channel.queueDeclare(queue, true, false, false, Map.of());
         channel.queueBind(queue, "amq.topic", key);
