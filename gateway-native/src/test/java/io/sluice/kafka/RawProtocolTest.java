@@ -133,6 +133,7 @@ class RawProtocolTest extends ClientTest {
         byte[] longArray = {0, (byte) 0xFF, (byte) 0xFF, 0x7F, 0, 0};
         return Stream.of(
                 Arguments.of("larger than the limit", frame(Integer.MAX_VALUE, 18, 0), "outside"),
+                Arguments.of("larger than the limit, and no more than that", bytes(127, -1, -1, -1), "outside"),
                 Arguments.of("negative size", frame(-1, 18, 0), "outside"),
                 Arguments.of("too small for a header", frame(4, 18, 0), "outside"),
                 Arguments.of("unknown api key", frame(10, 12_345, 0), "api key 12345 version 0 is not served"),

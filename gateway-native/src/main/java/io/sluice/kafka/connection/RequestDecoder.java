@@ -3,6 +3,7 @@ package io.sluice.kafka.connection;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
@@ -156,6 +157,9 @@ final class RequestDecoder extends ChannelInboundHandlerAdapter {
             in.readBytes(prefix, prefixLength, take);
             prefixLength += take;
             if (prefixLength < PREFIX_BYTES) {
+                if (prefixLength >= Integer.BYTES) {
+                    checkLength(ByteBuffer.wrap(prefix).getInt());
+                }
                 return null;
             }
             building = begin(context);
@@ -222,11 +226,15 @@ final class RequestDecoder extends ChannelInboundHandlerAdapter {
         }
     }
 
-    private void check(int length, short apiKey, short version) {
+    private void checkLength(int length) {
         if (length < MIN_REQUEST_BYTES || length > maxRequestBytes) {
             throw new MalformedRequestException(
                     "request of " + length + " bytes is outside " + MIN_REQUEST_BYTES + ".." + maxRequestBytes);
         }
+    }
+
+    private void check(int length, short apiKey, short version) {
+        checkLength(length);
         if (!apis.accepts(apiKey, version)) {
             throw new MalformedRequestException("api key " + apiKey + " version " + version + " is not served");
         }
