@@ -225,7 +225,9 @@ final class PublishPipeline {
         endTurn();
         while (failure == null && !inFlight.isEmpty()) {
             if (lease.waitsForSpace()) {
-                failAll(diskIsFull());
+                // not as refused: the log may hold what waits, and the next start finds it
+                failAll(new LogException(
+                        Reason.CLOSED, "stopped while the disk had no space: it may be stored or not"));
                 return;
             }
             pause.run();

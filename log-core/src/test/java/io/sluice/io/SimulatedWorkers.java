@@ -63,6 +63,11 @@ public final class SimulatedWorkers implements Workers {
         }
     }
 
+    @Override
+    public void pause() {
+        runOne();
+    }
+
     /** Time has come for one of the periodic tasks. */
     public void tick() {
         if (!periodic.isEmpty()) {

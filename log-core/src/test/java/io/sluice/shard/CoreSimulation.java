@@ -69,6 +69,9 @@ final class CoreSimulation {
     boolean faulty;
 
     int life;
+    /** A clean stop is on its way. */
+    boolean stopping;
+
     private boolean unreadable;
     /** From then on an index may name unsynced records that are gone; it finds out when it delivers them. */
     boolean lostPower;
@@ -259,8 +262,10 @@ final class CoreSimulation {
             files.heal();
             workers.runAll();
             int before = life;
+            stopping = true;
             core.close();
             loops.forEach(CoreSimulation::runAll);
+            stopping = false;
             life = before + 1;
         } else {
             life++;

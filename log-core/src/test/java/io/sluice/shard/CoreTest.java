@@ -220,6 +220,23 @@ class CoreTest {
     }
 
     @Test
+    void aStopWhileTheDiskIsFullDoesNotRefuseWhatTheLogMayHold() throws Exception {
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        engine.holdSync = true;
+        CompletableFuture<LogException> waiting = publish(queue, Durability.GROUP, "a");
+        barrierOfShard();
+        engine.noSpace = true;
+        core.close();
+        assertThat(waiting.get(5, TimeUnit.SECONDS).reason()).isEqualTo(LogException.Reason.CLOSED);
+
+        engine = engine.afterCrash();
+        core = start(CoreSettings.DEFAULT);
+        Sink sink = new Sink();
+        attach(open(1, true, QueuePolicy.NONE), sink, 10);
+        await().untilAsserted(() -> assertThat(sink.values()).containsExactly("a"));
+    }
+
+    @Test
     void aPurgeTakesWhatWasPublishedBeforeItAndNothingLater() throws Exception {
         QueueRef queue = open(1, true, QueuePolicy.NONE);
         QueueRef other = open(2, true, QueuePolicy.NONE);

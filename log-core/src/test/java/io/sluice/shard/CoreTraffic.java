@@ -197,7 +197,9 @@ final class CoreTraffic implements Republisher {
     }
 
     private void surprise(LogException error) {
-        NOTHING_STAYS_STUCK.hold(error == null || world.faulty, "refused without a fault: %s", error);
+        // a dead letter may meet the end of a clean stop
+        boolean stopping = error != null && error.reason() == Reason.CLOSED && world.stopping;
+        NOTHING_STAYS_STUCK.hold(error == null || world.faulty || stopping, "refused without a fault: %s", error);
     }
 
     /** A Kafka client's batch with an idempotent producer of its own; sometimes sent twice. */

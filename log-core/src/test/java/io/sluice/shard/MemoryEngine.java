@@ -41,6 +41,7 @@ final class MemoryEngine implements LogEngine {
     private final List<DiskListener> listeners = new ArrayList<>();
     volatile boolean cached = true;
     volatile boolean holdSync;
+    volatile boolean noSpace;
     volatile DiskState disk = DiskState.OK;
     private volatile Lease lease;
 
@@ -228,6 +229,11 @@ final class MemoryEngine implements LogEngine {
         public synchronized long poll() {
             polled = completed;
             return completed;
+        }
+
+        @Override
+        public boolean waitsForSpace() {
+            return noSpace;
         }
 
         @Override

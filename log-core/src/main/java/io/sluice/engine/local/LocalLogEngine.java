@@ -30,7 +30,6 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
-import java.util.concurrent.locks.LockSupport;
 import org.jctools.queues.MpscUnboundedArrayQueue;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -347,7 +346,7 @@ public final class LocalLogEngine implements LogEngine {
     void awaitWritten(LocalLease lease) {
         long started = clock.nanoTime();
         while (!lease.isDone() && !wal.waitsForSpace() && clock.nanoTime() - started < 10_000_000_000L) {
-            LockSupport.parkNanos(100_000);
+            workers.pause();
         }
     }
 
