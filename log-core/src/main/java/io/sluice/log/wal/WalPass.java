@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The group commit of one pass: batches of any number of partitions that become durable together. Filled by the writer, then
- * owned by the log until {@link Listener#passDurable}.
+ * owned by the log until {@link Listener#passesDurable}.
  */
 public final class WalPass {
     /** Told on the sync thread, in order of submission. */
