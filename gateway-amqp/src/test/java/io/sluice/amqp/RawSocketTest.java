@@ -145,7 +145,10 @@ class RawSocketTest {
         "channel opened twice, 01 0001 00000005 0014000A 00 CE, 504",
         "channel above the maximum, 01 000B 00000005 0014000A 00 CE, 530",
         "connection opened twice, 01 0000 00000008 000A0028 01 2F 00 00 CE, 503",
-        "connection method on a channel, 01 0001 00000004 000A0033 CE, 503"
+        "connection method on a channel, 01 0001 00000004 000A0033 CE, 503",
+        "queue name not UTF-8, 01 0001 0000000D 0032000A 0000 01FF 00 00000000 CE, 501",
+        "routing key not UTF-8, 01 0001 0000000A 003C0028 0000 00 01FE 00 CE, 501",
+        "argument name not UTF-8, 01 0001 00000010 0032000A 0000 00 00 00000004 01FF 7401 CE, 501"
     })
     void wrongFramesCloseTheConnectionWithTheirCode(String name, String hex, int code) throws IOException {
         try (RawPeer peer = peer()) {

@@ -30,28 +30,32 @@ public final class FieldTable {
 
     private FieldTable() {}
 
-    /** Reads a table with its 32-bit length. A repeated name keeps the last value. */
+    /**
+     * Reads a method's arguments with their 32-bit length. A repeated name keeps the last value.
+     *
+     * @throws AmqpException SYNTAX_ERROR for a malformed table, FRAME_ERROR for a name that is not UTF-8
+     */
     public static Map<String, @Nullable Object> read(ByteBuf in) {
-        return table(in, 0);
+        return table(in, 0, true);
     }
 
-    private static Map<String, @Nullable Object> table(ByteBuf in, int depth) {
+    private static Map<String, @Nullable Object> table(ByteBuf in, int depth, boolean strict) {
         int end = open(in, depth);
         Map<String, @Nullable Object> table = new LinkedHashMap<>();
         while (in.readerIndex() < end) {
-            String name = Wire.readShortString(in);
-            table.put(name, value(in, depth));
+            String name = strict ? Wire.readShortString(in) : Wire.readFieldName(in);
+            table.put(name, value(in, depth, strict));
             checkCount(table.size());
         }
         close(in, end);
         return table;
     }
 
-    private static List<@Nullable Object> array(ByteBuf in, int depth) {
+    private static List<@Nullable Object> array(ByteBuf in, int depth, boolean strict) {
         int end = open(in, depth);
         List<@Nullable Object> values = new ArrayList<>();
         while (in.readerIndex() < end) {
-            values.add(value(in, depth));
+            values.add(value(in, depth, strict));
             checkCount(values.size());
         }
         close(in, end);
@@ -78,7 +82,7 @@ public final class FieldTable {
         }
     }
 
-    private static @Nullable Object value(ByteBuf in, int depth) {
+    private static @Nullable Object value(ByteBuf in, int depth, boolean strict) {
         byte type = in.readByte();
         return switch (type) {
             case 't' -> in.readByte() != 0;
@@ -96,9 +100,9 @@ public final class FieldTable {
                 yield new BigDecimal(BigInteger.valueOf(in.readInt()), scale);
             }
             case 'S' -> text(Wire.readLongString(in));
-            case 'A' -> array(in, depth + 1);
+            case 'A' -> array(in, depth + 1, strict);
             case 'T' -> Instant.ofEpochSecond(seconds(in.readLong()));
-            case 'F' -> table(in, depth + 1);
+            case 'F' -> table(in, depth + 1, strict);
             case 'V' -> null;
             case 'x' -> Wire.readLongString(in);
             default -> throw unknown(type);
@@ -136,9 +140,9 @@ public final class FieldTable {
         return new AmqpException(ReplyCode.SYNTAX_ERROR, "unknown field type 0x" + Integer.toHexString(type & 0xFF));
     }
 
-    /** Reads one value whose type letter stands at the reader index. */
+    /** Reads one value of a message's headers, whose type letter stands at the reader index; names may be any bytes. */
     public static @Nullable Object readValue(ByteBuf in) {
-        return value(in, 0);
+        return value(in, 0, false);
     }
 
     /** Writes a table with its length. */

@@ -12,10 +12,31 @@ import io.netty.buffer.ByteBufUtil;
 public final class Wire {
     private Wire() {}
 
+    /**
+     * Reads a name.
+     *
+     * @throws AmqpException FRAME_ERROR if it is not UTF-8, as RabbitMQ has it: two names must not become one
+     */
     public static String readShortString(ByteBuf in) {
         int start = in.readerIndex() + 1;
         int length = in.readUnsignedByte();
         in.skipBytes(length); // checks against the end of the frame, which reading text alone would not
+        checkText(in, start, length);
+        return in.toString(start, length, UTF_8);
+    }
+
+    /** Refuses bytes that are not UTF-8 with FRAME_ERROR. */
+    public static void checkText(ByteBuf in, int start, int length) {
+        if (!ByteBufUtil.isText(in, start, length, UTF_8)) {
+            throw new AmqpException(ReplyCode.FRAME_ERROR, "malformed UTF-8 in a short string");
+        }
+    }
+
+    /** Reads a field name of a message's headers, whose exact bytes are kept elsewhere. */
+    static String readFieldName(ByteBuf in) {
+        int start = in.readerIndex() + 1;
+        int length = in.readUnsignedByte();
+        in.skipBytes(length);
         return in.toString(start, length, UTF_8);
     }
 

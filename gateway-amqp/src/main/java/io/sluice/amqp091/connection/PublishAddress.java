@@ -7,6 +7,7 @@ import io.sluice.access.Operation;
 import io.sluice.access.Resource;
 import io.sluice.amqp091.codec.AmqpException;
 import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.amqp091.codec.Wire;
 import io.sluice.amqp091.convert.ReplyAddress;
 import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.Route;
@@ -54,11 +55,18 @@ final class PublishAddress {
         return hash ^ hash >>> 16;
     }
 
-    /** Reads an address of this many bytes. */
+    /**
+     * Reads an address of this many bytes.
+     *
+     * @throws AmqpException FRAME_ERROR if a name is not UTF-8
+     */
     static PublishAddress read(ByteBuf in, int length) {
         byte[] wire = new byte[length];
-        in.getBytes(in.readerIndex(), wire);
+        int at = in.readerIndex();
+        in.getBytes(at, wire);
         int exchangeLength = wire[0] & 0xFF;
+        Wire.checkText(in, at + 1, exchangeLength);
+        Wire.checkText(in, at + 2 + exchangeLength, length - 2 - exchangeLength);
         String exchange = new String(wire, 1, exchangeLength, UTF_8);
         String key = new String(wire, 2 + exchangeLength, length - 2 - exchangeLength, UTF_8);
         return new PublishAddress(wire, exchange, key, exchange.isEmpty() ? ReplyAddress.parse(key) : null);

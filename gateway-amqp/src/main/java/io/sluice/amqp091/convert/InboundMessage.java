@@ -105,7 +105,10 @@ public final class InboundMessage {
             if (in.readerIndex() > end || ++count > FieldTable.MAX_FIELDS) {
                 throw new AmqpException(ReplyCode.SYNTAX_ERROR, "malformed headers table");
             }
-            original |= !HeaderValues.isExact(letter) || isReserved(in, start, length);
+            // two names that are no text may read the same in the list of types
+            original |= !HeaderValues.isExact(letter)
+                    || isReserved(in, start, length)
+                    || letter != 'S' && !ByteBufUtil.isText(in, start, length, UTF_8);
             if (is(in, start, length, X_KEY) && (letter == 'S' || letter == 'x')) {
                 keyStart = value + 4;
                 keyLength = in.readerIndex() - keyStart;

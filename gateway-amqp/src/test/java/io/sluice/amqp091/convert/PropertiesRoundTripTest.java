@@ -103,6 +103,14 @@ class PropertiesRoundTripTest {
     }
 
     @Test
+    void headerNamesThatAreNoTextComeBackByteForByte() {
+        ByteBuf original = Unpooled.buffer();
+        original.writeShort(1 << ContentHeader.HEADERS).writeInt(11);
+        original.writeBytes(new byte[] {1, (byte) 0xFE, 't', 1, 1, (byte) 0xFF, 'I', 0, 0, 0, 7});
+        assertThat(ByteBufUtil.hexDump(back(toRecord(original), 0))).isEqualTo(ByteBufUtil.hexDump(original));
+    }
+
+    @Test
     void clientsCannotSetTheBrokersOwnHeaders() {
         ByteBuf original = properties(Map.of("~r", "forged", "sl.user", "root"), false);
         RecordView record = toRecord(original);
