@@ -86,6 +86,43 @@ class CrossProtocolTest {
     /** As the MQTT door does: key = topic, header {@code sl.qos}, user properties as headers. */
     private static void publishMqtt(String topic, int qos, String value, Map<String, String> properties)
             throws Exception {
+        submit(batch -> {
+            batch.begin();
+            RecordFields.writeBytes(batch.buffer(), topic.getBytes(UTF_8));
+            RecordFields.writeBytes(batch.buffer(), value.getBytes(UTF_8));
+            batch.headers();
+            RecordFields.writeHeader(
+                    batch.buffer(), MessageHeaders.QOS, Integer.toString(qos).getBytes(UTF_8));
+            properties.forEach((name, text) ->
+                    RecordFields.writeHeader(batch.buffer(), name.getBytes(UTF_8), text.getBytes(UTF_8)));
+            batch.end(
+                    1 + properties.size(),
+                    broker.host().table().routeTopic(topic, qos, false).stored(),
+                    topic.hashCode(),
+                    System.currentTimeMillis(),
+                    qos > 0 ? Durability.GROUP : Durability.MEMORY,
+                    1);
+        });
+    }
+
+    /** A message that no door can read: it announces headers that it does not have. */
+    private static void publishBroken(String exchange) throws Exception {
+        submit(batch -> {
+            batch.begin();
+            RecordFields.writeBytes(batch.buffer(), "key".getBytes(UTF_8));
+            RecordFields.writeBytes(batch.buffer(), "broken".getBytes(UTF_8));
+            batch.headers();
+            batch.end(
+                    1_000_000,
+                    broker.host().table().route(exchange, "", 1, null).stored(),
+                    0,
+                    System.currentTimeMillis(),
+                    Durability.GROUP,
+                    1);
+        });
+    }
+
+    private static void submit(java.util.function.Consumer<PublishBatch> fill) throws Exception {
         CompletableFuture<@Nullable Void> stored = new CompletableFuture<>();
         PublishBatch batch = new PublishBatch(
                 CALLER,
@@ -106,21 +143,7 @@ class CrossProtocolTest {
                 },
                 PooledByteBufAllocator.DEFAULT,
                 256);
-        batch.begin();
-        RecordFields.writeBytes(batch.buffer(), topic.getBytes(UTF_8));
-        RecordFields.writeBytes(batch.buffer(), value.getBytes(UTF_8));
-        batch.headers();
-        RecordFields.writeHeader(
-                batch.buffer(), MessageHeaders.QOS, Integer.toString(qos).getBytes(UTF_8));
-        properties.forEach(
-                (name, text) -> RecordFields.writeHeader(batch.buffer(), name.getBytes(UTF_8), text.getBytes(UTF_8)));
-        batch.end(
-                1 + properties.size(),
-                broker.host().table().routeTopic(topic, qos, false).stored(),
-                topic.hashCode(),
-                System.currentTimeMillis(),
-                qos > 0 ? Durability.GROUP : Durability.MEMORY,
-                1);
+        fill.accept(batch);
         assertThat(broker.broker().shard().submit(batch)).isTrue();
         stored.get(10, TimeUnit.SECONDS);
     }
@@ -216,6 +239,31 @@ class CrossProtocolTest {
         Delivery answer = next(consume(channel, answers, true));
         assertThat(answer.getEnvelope().getExchange()).isEqualTo("amq.topic");
         assertThat(answer.getEnvelope().getRoutingKey()).isEqualTo("rsp.7");
+    }
+
+    @Test
+    void aMessageThatCannotBeWrittenEndsItsConnectionAndComesBack() throws Exception {
+        channel.exchangeDeclare("mixed", "fanout", true);
+        channel.queueDeclare("sound", true, false, false, Map.of());
+        channel.queueDeclare("broken", true, false, false, Map.of());
+        channel.queueBind("sound", "mixed", "");
+        channel.queueBind("broken", "mixed", "");
+        BlockingQueue<Delivery> sound = consume(channel, "sound", false);
+        channel.basicPublish("mixed", "", null, "before".getBytes(UTF_8));
+        assertThat(next(sound).getBody()).isEqualTo("before".getBytes(UTF_8));
+        channel.queueUnbind("sound", "mixed", "");
+        publishBroken("mixed");
+        Connection victim = factory(broker.port()).newConnection();
+        consume(victim.createChannel(), "broken", false);
+        await().until(() -> !victim.isOpen());
+        channel.queueBind("sound", "mixed", "");
+        channel.basicPublish("mixed", "", null, "after".getBytes(UTF_8));
+        assertThat(next(sound).getBody()).isEqualTo("after".getBytes(UTF_8));
+        channel.waitForConfirmsOrDie(10_000);
+        await().untilAsserted(
+                        () -> assertThat(channel.queueDeclarePassive("broken").getMessageCount())
+                                .isEqualTo(3));
+        channel.queueDelete("broken");
     }
 
     @Test

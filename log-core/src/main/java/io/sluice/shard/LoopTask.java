@@ -86,17 +86,26 @@ final class LoopTask implements Runnable {
             }
         }
         for (int i = 0; i < sinks.size(); i++) {
-            try {
-                sinks.get(i).deliver(deliveries.get(i));
-            } catch (RuntimeException e) {
-                LOG.error("A consumer failed to take deliveries", e);
-            }
+            handOver(sinks.get(i), deliveries.get(i));
         }
         for (Runnable other : others) {
             try {
                 other.run();
             } catch (RuntimeException e) {
                 LOG.error("A consumer notice failed", e);
+            }
+        }
+    }
+
+    private static void handOver(DeliverySink sink, DeliveryBatch batch) {
+        try {
+            sink.deliver(batch);
+        } catch (RuntimeException e) {
+            LOG.error("A consumer failed to take its deliveries; its connection is closed", e);
+            try {
+                sink.failed(e);
+            } catch (RuntimeException again) {
+                LOG.error("A consumer that failed could not be closed", again);
             }
         }
     }

@@ -89,6 +89,32 @@ class CoreTest {
     }
 
     @Test
+    void oneFailingSinkIsToldAndTakesNothingFromOthers() throws Exception {
+        QueueRef broken = open(1, true, QueuePolicy.NONE);
+        QueueRef sound = open(2, true, QueuePolicy.NONE);
+        IllegalStateException failure = new IllegalStateException("cannot encode");
+        Sink failing = new Sink() {
+            @Override
+            public void deliver(DeliveryBatch batch) {
+                batch.release();
+                throw failure;
+            }
+        };
+        QueueConsumer first = attach(broken, failing, 10);
+        Sink other = new Sink();
+        attach(sound, other, 10);
+        publish(new TargetSet(List.of(broken, sound), List.of()), Durability.GROUP, "a", "b")
+                .get(5, TimeUnit.SECONDS);
+        await().untilAsserted(() -> assertThat(other.values()).containsExactly("a", "b"));
+        await().untilAsserted(() -> assertThat(failing.failures).containsExactly(failure));
+
+        eventLoop.execute(first::cancel);
+        Sink next = new Sink();
+        attach(broken, next, 10);
+        await().untilAsserted(() -> assertThat(next.values()).containsExactly("a", "b"));
+    }
+
+    @Test
     void settledStaysSettledAfterACrashAndTheRestComesAgainWithItsFlags() throws Exception {
         QueueRef queue = open(1, true, QueuePolicy.NONE);
         Sink sink = new Sink();
@@ -441,8 +467,9 @@ class CoreTest {
 
     private record Got(long id, String value, boolean redelivered, int count) {}
 
-    private final class Sink implements DeliverySink {
+    private class Sink implements DeliverySink {
         final List<Got> got = new CopyOnWriteArrayList<>();
+        final List<RuntimeException> failures = new CopyOnWriteArrayList<>();
         final List<String> closed = new CopyOnWriteArrayList<>();
         private final RecordView view = new RecordView();
 
@@ -462,6 +489,11 @@ class CoreTest {
                         batch.deliveryCount(i)));
             }
             batch.release();
+        }
+
+        @Override
+        public void failed(RuntimeException cause) {
+            failures.add(cause);
         }
 
         @Override

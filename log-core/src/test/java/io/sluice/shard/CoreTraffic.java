@@ -417,6 +417,11 @@ final class CoreTraffic implements Republisher {
         }
 
         @Override
+        public void failed(RuntimeException cause) {
+            throw cause;
+        }
+
+        @Override
         public void deliver(DeliveryBatch batch) {
             try {
                 for (int i = 0; i < batch.size() && life == world.life; i++) {

@@ -250,6 +250,11 @@ final class ChannelConsumer implements DeliverySink {
     }
 
     @Override
+    public void failed(RuntimeException cause) {
+        channel.failed();
+    }
+
+    @Override
     public void closed(String reason) {
         closedReason = reason;
         if (!left) {

@@ -375,6 +375,11 @@ final class ChannelConsumers {
         });
     }
 
+    /** A frame may have been written in part: nothing can follow it, not even a close. */
+    void failed() {
+        connection.abort("a delivery cannot be written");
+    }
+
     /** The queue ended a consumer. */
     void closed(ChannelConsumer consumer, boolean told) {
         attached.remove(consumer);

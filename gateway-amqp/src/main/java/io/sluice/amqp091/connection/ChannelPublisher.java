@@ -13,6 +13,7 @@ import io.sluice.log.Durability;
 import io.sluice.log.LogException;
 import io.sluice.message.RecordFields;
 import io.sluice.routing.Route;
+import io.sluice.routing.topic.TopicFilters;
 import io.sluice.routing.topic.TopicNames;
 import io.sluice.shard.PublishBatch;
 import org.jspecify.annotations.Nullable;
@@ -158,7 +159,9 @@ final class ChannelPublisher {
         expect = Expect.METHOD;
         boolean persistent = header.octet(ContentHeader.DELIVERY_MODE) == 2;
         int qos = persistent || confirming ? 1 : 0;
-        boolean retained = message.isRetained() && address.exchange().equals(TOPIC_EXCHANGE);
+        boolean retained = message.isRetained()
+                && address.exchange().equals(TOPIC_EXCHANGE)
+                && !TopicFilters.isReserved(address.key());
         String topic = retained ? TopicNames.topicOfKey(address.key()) : "";
         Route target = retained ? address.retainedRoute(topic, qos) : address.route(qos);
         long number = confirming ? ++sequence : 0;

@@ -30,6 +30,7 @@ public final class OutboundMessage {
     private final ApplicationHeaders application = new ApplicationHeaders();
     private final BrokerHeaders broker = new BrokerHeaders();
     private int deliveryCount;
+    private long parsed;
     private @Nullable String mqttKey;
 
     /** Takes up a record; positions are valid as long as its buffer is. */
@@ -189,20 +190,21 @@ public final class OutboundMessage {
             out.writeByte(mode);
             flags |= 1 << ContentHeader.DELIVERY_MODE;
         }
-        if (has(CanonicalName.PRIORITY)) {
-            out.writeByte((int) Math.max(0, Math.min(255, number(CanonicalName.PRIORITY, 0))));
+        if (isNumber(CanonicalName.PRIORITY)) {
+            out.writeByte((int) Math.max(0, Math.min(255, parsed)));
             flags |= 1 << ContentHeader.PRIORITY;
         }
         flags |= writeText(out, CanonicalName.CORRELATION_ID, ContentHeader.CORRELATION_ID);
         flags |= writeText(out, CanonicalName.REPLY_TO, ContentHeader.REPLY_TO);
-        if (has(CanonicalName.EXPIRES_AT)) {
-            long millis = Math.max(0, number(CanonicalName.EXPIRES_AT, 0) - record.timestamp());
+        if (isNumber(CanonicalName.EXPIRES_AT) && record.timestamp() >= 0) {
+            long expiresAt = parsed;
+            long millis = expiresAt <= 0 ? 0 : Math.max(0, expiresAt - record.timestamp());
             Wire.writeShortString(out, Long.toString(millis));
             flags |= 1 << ContentHeader.EXPIRATION;
         }
         flags |= writeText(out, CanonicalName.MESSAGE_ID, ContentHeader.MESSAGE_ID);
-        if (has(CanonicalName.TIMESTAMP)) {
-            out.writeLong(number(CanonicalName.TIMESTAMP, Math.floorDiv(record.timestamp(), 1000L)));
+        if (isNumber(CanonicalName.TIMESTAMP)) {
+            out.writeLong(parsed);
             flags |= 1 << ContentHeader.TIMESTAMP;
         }
         flags |= writeText(out, CanonicalName.TYPE, ContentHeader.TYPE);
@@ -212,21 +214,40 @@ public final class OutboundMessage {
     }
 
     private int deliveryMode() {
-        if (has(CanonicalName.DURABLE)) {
-            return number(CanonicalName.DURABLE, 0) == 1 ? 2 : 1;
+        if (isNumber(CanonicalName.DURABLE)) {
+            return parsed == 1 ? 2 : 1;
         }
-        if (has(CanonicalName.QOS)) {
-            return number(CanonicalName.QOS, 0) > 0 ? 2 : 1;
+        if (isNumber(CanonicalName.QOS)) {
+            return parsed > 0 ? 2 : 1;
         }
         return 0;
     }
 
-    private long number(CanonicalName name, long fallback) {
-        try {
-            return length(name) <= 20 ? Long.parseLong(text(name)) : fallback;
-        } catch (NumberFormatException e) {
-            return fallback;
+    /**
+     * Reads a number into {@link #parsed}. False if the header is absent or, set by a Kafka producer, no number: then the property
+     * is absent too.
+     */
+    private boolean isNumber(CanonicalName name) {
+        int length = length(name);
+        if (length <= 0 || length > 20) {
+            return false;
         }
+        long value = 0;
+        ByteBuf in = record.buffer();
+        int at = start(name);
+        int end = at + length;
+        boolean negative = in.getByte(at) == '-';
+        at += negative ? 1 : 0;
+        boolean any = at < end;
+        while (at < end) {
+            int digit = in.getByte(at++) - '0';
+            if (digit < 0 || digit > 9 || value > (Long.MAX_VALUE - digit) / 10) {
+                return false;
+            }
+            value = value * 10 + digit;
+        }
+        parsed = negative ? -value : value;
+        return any;
     }
 
     private boolean fits(CanonicalName name) {

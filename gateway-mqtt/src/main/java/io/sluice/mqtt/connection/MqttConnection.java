@@ -332,11 +332,8 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
         keepAlive = new KeepAlive(this, context.broker().clock(), out.loop(), keepAliveSeconds);
         int window = Math.min(context.settings().maxInFlight(), asked.receiveMaximum());
         QueueRef queue = session.queue();
-        QueueFeed feed = queue == null
-                ? null
-                : new QueueFeed(session, queue, caller, out.loop(), reason -> {
-                    end(true, "session queue closed: " + reason);
-                });
+        QueueFeed feed =
+                queue == null ? null : new QueueFeed(session, queue, caller, out.loop(), reason -> end(true, reason));
         out.handOver();
         session.attach(out, window, feed);
         out.flush();

@@ -92,7 +92,7 @@ public final class RecordToPublish {
     private void reserved(RecordView record, boolean withProperties) {
         if (record.headerNameIs(MessageHeaders.QOS)) {
             mqttOrigin = true;
-            qos = record.headerAsLong(0) > 0 ? 1 : 0;
+            qos = record.headerAsLong(1) > 0 ? 1 : 0;
         } else if (record.headerNameIs(MessageHeaders.RETAIN)) {
             retain = true;
         } else if (record.headerNameIs(MessageHeaders.EXPIRES_AT)) {
@@ -100,10 +100,14 @@ public final class RecordToPublish {
         } else if (!withProperties) {
             return;
         } else if (record.headerNameIs(MessageHeaders.UTF8)) {
-            properties.writeByte(PropertyReader.PAYLOAD_FORMAT);
-            properties.writeByte(record.headerAsLong(0) == 1 ? 1 : 0);
+            if (record.headerAsLong(0) == 1) {
+                properties.writeByte(PropertyReader.PAYLOAD_FORMAT);
+                properties.writeByte(1);
+            }
         } else if (record.headerNameIs(MessageHeaders.PRIORITY)) {
-            renamed(PRIORITY, record);
+            if (record.headerAsLong(-1) >= 0) {
+                renamed(PRIORITY, record);
+            }
         } else if (record.headerNameIs(MessageHeaders.DEATH_REASON)) {
             renamed(DEATH_REASON, record);
         } else if (record.headerNameIs(MessageHeaders.DEATH_QUEUE)) {

@@ -21,7 +21,7 @@ public final class QueueFeed implements DeliverySink {
     private final QueueRef queue;
     private final Caller caller;
     private final Executor loop;
-    private final Consumer<String> onClosed;
+    private final Consumer<String> onEnd;
     private Map<Long, ArrayDeque<Integer>> earlier = Map.of();
     private final Map<Long, ArrayDeque<Integer>> unacknowledged = new HashMap<>();
     private @Nullable QueueConsumer consumer;
@@ -32,14 +32,15 @@ public final class QueueFeed implements DeliverySink {
     /**
      * Creates an attachment that {@link Session#attach} starts.
      *
-     * @param onClosed told, on the loop, when the queue is deleted under the session
+     * @param onEnd must end the connection for the reason given; run on the loop when the queue is deleted under the session or
+     *     a delivery cannot be written
      */
-    public QueueFeed(Session session, QueueRef queue, Caller caller, Executor loop, Consumer<String> onClosed) {
+    public QueueFeed(Session session, QueueRef queue, Caller caller, Executor loop, Consumer<String> onEnd) {
         this.session = session;
         this.queue = queue;
         this.caller = caller;
         this.loop = loop;
-        this.onClosed = onClosed;
+        this.onEnd = onEnd;
     }
 
     @Override
@@ -56,7 +57,12 @@ public final class QueueFeed implements DeliverySink {
     @Override
     public void closed(String reason) {
         consumer = null;
-        onClosed.accept(reason);
+        onEnd.accept("session queue closed: " + reason);
+    }
+
+    @Override
+    public void failed(RuntimeException cause) {
+        onEnd.accept("a delivery cannot be written");
     }
 
     /** Starts deliveries; {@code before} is the attachment of the connection before, null if it is not known. */

@@ -43,7 +43,7 @@ final class BindingChanges {
         if (host.bindings.containsKey(id)) {
             return;
         }
-        String cycle = StreamCycle.closedBy(host, binding);
+        String cycle = BindingCycle.closedBy(host, binding);
         if (cycle != null) {
             throw refuse(Reason.CYCLE, "binding would close the cycle " + cycle);
         }
@@ -75,8 +75,8 @@ final class BindingChanges {
         if (present.binding().origin() == Binding.Origin.CONFIG && asked.origin() != Binding.Origin.CONFIG) {
             throw refuse(
                     Reason.ACCESS_REFUSED,
-                    "binding of " + StreamCycle.word(binding.source()) + " to "
-                            + StreamCycle.word(binding.destination()) + " is set in the configuration file");
+                    "binding of " + BindingCycle.word(binding.source()) + " to "
+                            + BindingCycle.word(binding.destination()) + " is set in the configuration file");
         }
         remove(tx, present);
     }
@@ -137,10 +137,10 @@ final class BindingChanges {
                 throw refuse(Reason.ACCESS_REFUSED, "operation not permitted on the default exchange");
             }
             if (!exists(host, end)) {
-                throw refuse(Reason.NOT_FOUND, "no " + StreamCycle.word(end) + " in vhost '" + vhost + "'");
+                throw refuse(Reason.NOT_FOUND, "no " + BindingCycle.word(end) + " in vhost '" + vhost + "'");
             }
             if (end.kind() == Binding.Kind.STREAM && InternalStreams.isReserved(end.name())) {
-                throw refuse(Reason.ACCESS_REFUSED, StreamCycle.word(end) + " is reserved for the broker");
+                throw refuse(Reason.ACCESS_REFUSED, BindingCycle.word(end) + " is reserved for the broker");
             }
         }
         permit(caller, Operation.READ, resource(source), source.name());

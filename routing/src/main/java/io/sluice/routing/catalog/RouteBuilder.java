@@ -15,6 +15,7 @@ import io.sluice.routing.catalog.HostTable.StreamEntry;
 import io.sluice.routing.exchange.Address;
 import io.sluice.routing.exchange.Exchange;
 import io.sluice.routing.replay.InternalStreams;
+import io.sluice.routing.topic.TopicFilters;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -80,7 +81,9 @@ final class RouteBuilder {
                 continue;
             }
             entry.route(address, this::destination);
-            if (name.equals(HostTable.MQTT_EXCHANGE) && !table.subscriptions.isEmpty()) {
+            if (name.equals(HostTable.MQTT_EXCHANGE)
+                    && !table.subscriptions.isEmpty()
+                    && !TopicFilters.isReserved(address.topic())) {
                 table.subscriptions.match(address.levels(), this::subscription);
             }
         }

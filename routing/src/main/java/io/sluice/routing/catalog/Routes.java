@@ -51,7 +51,7 @@ public final class Routes {
         this.broker = broker;
     }
 
-    /** Adds a route; an equal one is left alone. Fails with CYCLE and the cycle's name if a stream would feed itself. */
+    /** Adds a route; an equal one is left alone. Fails with CYCLE and the cycle's name if it would close one. */
     public CompletionStage<Void> add(Caller caller, Spec spec, Origin origin) {
         try {
             permit(caller, spec);
@@ -113,7 +113,11 @@ public final class Routes {
             BindingId id = BindingId.of(BindingChanges.normal(binding));
             if (host.bindings().stream()
                     .noneMatch(present -> BindingId.of(present).equals(id))) {
-                throw new RoutingException(Reason.NOT_FOUND, "no route from " + spec.from() + " to " + spec.to());
+                throw new RoutingException(
+                        Reason.NOT_FOUND,
+                        "there is no route from " + spec.from() + " to " + spec.to()
+                                + (spec.key() == null ? "" : " with key '" + spec.key() + "'") + " in vhost '"
+                                + spec.vhost() + "'");
             }
             return host.unbind(caller, binding);
         } catch (RoutingException e) {
@@ -125,8 +129,8 @@ public final class Routes {
         String filter = binding.arguments().get(TopicExchange.MQTT_FILTER);
         String from = filter != null && binding.source().name().equals(HostTable.MQTT_EXCHANGE)
                 ? "mqtt:" + filter
-                : StreamCycle.word(binding.source());
-        return new Listed(from, StreamCycle.word(binding.destination()), binding.key(), vhost, binding.origin());
+                : BindingCycle.word(binding.source());
+        return new Listed(from, BindingCycle.word(binding.destination()), binding.key(), vhost, binding.origin());
     }
 
     private static Binding parse(VirtualHost host, Spec spec, Origin origin) {
@@ -138,6 +142,11 @@ public final class Routes {
             String filter = spec.from().substring("mqtt:".length());
             if (!TopicFilters.isValidFilter(filter)) {
                 throw invalid("invalid topic filter '" + filter + "'");
+            }
+            if (filter.equals("$share") || filter.startsWith("$share/")) {
+                throw invalid(
+                        "a route takes every message of its filter and cannot share them: write 'mqtt:FILTER', not '"
+                                + spec.from() + "'");
             }
             String pattern = TopicNames.bindingPatternOfFilter(filter);
             if (spec.key() != null && !spec.key().equals(pattern)) {

@@ -25,6 +25,11 @@ public final class TopicFilters {
         return levels <= MAX_LEVELS && fits(topic);
     }
 
+    /** True for names starting with {@code $}, which are the broker's own: nobody else's messages go there (4.7.2). */
+    public static boolean isReserved(String topic) {
+        return topic.startsWith("$");
+    }
+
     /** True if a client may subscribe to it: {@code +} stands for a whole level, {@code #} for the whole last one. */
     public static boolean isValidFilter(String filter) {
         int last = filter.length() - 1;

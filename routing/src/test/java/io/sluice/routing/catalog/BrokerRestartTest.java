@@ -276,6 +276,35 @@ class BrokerRestartTest {
         assertThat(host.bindings()).isEmpty();
     }
 
+    @Test
+    void routesInACircleSharedOnesAndUnknownOnesAreRefusedInWords() {
+        Routes routes = new Routes(broker);
+        get(routes.add(CALLER, new Routes.Spec("exchange:amq.topic", "exchange:amq.fanout", null, "/"), Origin.API));
+        refused(
+                "exchange:amq.fanout -> exchange:amq.topic -> exchange:amq.fanout",
+                routes.add(
+                        CALLER, new Routes.Spec("exchange:amq.fanout", "exchange:amq.topic", null, "/"), Origin.API));
+        refused(
+                "exchange:amq.direct -> exchange:amq.direct",
+                routes.add(
+                        CALLER, new Routes.Spec("exchange:amq.direct", "exchange:amq.direct", null, "/"), Origin.API));
+        refused(
+                "cannot share them",
+                routes.add(CALLER, new Routes.Spec("mqtt:$share/g/sensors/#", "queue:all", null, "/"), Origin.API));
+        refused(
+                "there is no route from exchange:amq.topic to exchange:amq.direct",
+                routes.remove(CALLER, new Routes.Spec("exchange:amq.topic", "exchange:amq.direct", null, "/")));
+        refused(
+                "there is no route from exchange:amq.topic to exchange:amq.fanout with key 'other'",
+                routes.remove(CALLER, new Routes.Spec("exchange:amq.topic", "exchange:amq.fanout", "other", "/")));
+        assertThat(host.bindings()).hasSize(1);
+        assertThat(host.table().queue("all")).isNull();
+    }
+
+    private static void refused(String words, CompletionStage<?> stage) {
+        assertThatThrownBy(() -> get(stage)).hasMessageContaining(words);
+    }
+
     private CompletableFuture<Void> die(QueueRef queue, StreamInfo from, long offset) {
         CompletableFuture<Void> settled = new CompletableFuture<>();
         core.execute(() -> core.log(new PartitionId(from.id(), 0))

@@ -278,6 +278,21 @@ class CatalogTest {
         assertThat(queues(route("amq.topic", "$SYS.b"))).isEmpty();
     }
 
+    @Test
+    void whatOtherProtocolsSendToTheBrokersOwnTopicsReachesNoMqttSubscriber() {
+        QueueRef all = queue("all");
+        bind("amq.topic", "all", "#");
+        for (String filter : List.of("#", "+/b", "$SYS/#", "$SYS/b", "$share")) {
+            Client client = new Client(filter, null);
+            get(host.subscribe(CALLER, new Subscription(client, filter, 1, false, false, 0, 0)));
+        }
+        for (String key : List.of("$SYS.b", "$share", "$other")) {
+            assertThat(queues(route("amq.topic", key))).as(key).containsExactly(all);
+            assertThat(route("amq.topic", key).direct()).as(key).isEmpty();
+        }
+        assertThat(route("amq.topic", "a.b").direct()).isNotEmpty();
+    }
+
     private QueueRef queue(String name) {
         return get(host.declareQueue(CALLER, declaration(name, true)));
     }

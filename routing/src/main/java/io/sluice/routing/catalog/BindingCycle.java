@@ -12,17 +12,18 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds cycles that pass through a stream: each turn would append the message again, for ever. Cycles of exchanges alone are
- * harmless, since routing enters an exchange once per message.
+ * Finds cycles of bindings. One that passes through a stream would append the message again at each turn, for ever. One of
+ * exchanges alone is harmless, since routing enters an exchange once per message: clients may close it, as with RabbitMQ, but as
+ * a configured route it is a mistake.
  */
-final class StreamCycle {
-    private StreamCycle() {}
+final class BindingCycle {
+    private BindingCycle() {}
 
-    /** The cycle that {@code binding} would close, its ends joined by arrows; null if none. */
+    /** The cycle that {@code binding} would close and must not, its ends joined by arrows; null if none. */
     static @Nullable String closedBy(HostEdit host, Binding binding) {
         List<Binding.End> path = new ArrayList<>();
         path.add(binding.source());
-        boolean stream = isStream(binding.source());
+        boolean stream = isStream(binding.source()) || binding.origin() != Binding.Origin.CLIENT;
         if (!reaches(host, binding.destination(), binding.source(), stream, new HashSet<>(), path)) {
             return null;
         }
@@ -40,6 +41,7 @@ final class StreamCycle {
 
     private record Seen(Binding.End end, boolean stream) {}
 
+    /** {@code stream}: the path so far passed a stream, or need not. */
     private static boolean reaches(
             HostEdit host, Binding.End from, Binding.End goal, boolean stream, Set<Seen> seen, List<Binding.End> path) {
         if (from.equals(goal)) {
