@@ -11,6 +11,7 @@ import java.util.Arrays;
  *
  * <table><caption>Transitions</caption>
  * <tr><td>enqueue</td><td>→ fresh</td></tr>
+ * <tr><td>restore</td><td>→ fresh; over the delivery limit → dying or settled</td></tr>
  * <tr><td>dispatch</td><td>fresh or returned → in flight, or settled for a consumer that settles by receipt</td></tr>
  * <tr><td>ack</td><td>in flight → settled</td></tr>
  * <tr><td>release, cancel</td><td>in flight → returned; over the delivery limit → dying or settled</td></tr>
@@ -30,6 +31,7 @@ public final class DeliveryMachine {
 
     private static final int DYING = -1;
     private static final int VACANT = -1;
+    private static final String DELIVERY_LIMIT = "delivery_limit";
 
     private final ReferenceQueue fresh = new ReferenceQueue();
     private final ReturnedReferences returned = new ReturnedReferences();
@@ -38,6 +40,9 @@ public final class DeliveryMachine {
     private final int deliveryLimit;
 
     private long freshSequence;
+    /** Sequence of the message restored last that is over the limit: before all others, and unlike any of theirs. */
+    private long restoredSequence;
+
     private long nextDeliveryId = 1;
 
     // consumers by slot
@@ -76,6 +81,21 @@ public final class DeliveryMachine {
     /** Adds a message behind all others. {@code state} by {@link Reference#state}. */
     public void enqueue(long position, long state) {
         fresh.add(position, state);
+    }
+
+    /**
+     * Adds a message that outlived a restart behind all others; one over the delivery limit is not delivered again, it dies.
+     */
+    public void restore(long position, long state, DeliveryEffects effects) {
+        if (deliveryLimit < 0 || Reference.deliveryCount(state) <= deliveryLimit) {
+            fresh.add(position, state);
+        } else if (deadLetters) {
+            long id = nextDeliveryId++;
+            inFlight.put(id, --restoredSequence, position, state, DYING);
+            effects.deadLetter(id, position, state, DELIVERY_LIMIT);
+        } else {
+            effects.settled(position);
+        }
     }
 
     /**
@@ -207,11 +227,15 @@ public final class DeliveryMachine {
         if (failed) {
             state = Reference.countFailure(state);
             int count = Reference.deliveryCount(state);
-            if (deliveryLimit >= 0 && count > deliveryLimit) {
-                die(slot, state, "delivery_limit", effects);
+            boolean over = deliveryLimit >= 0 && count > deliveryLimit;
+            if (!over || deadLetters) {
+                // also of one that dies now: a restart before its copy is stored must not deliver it again
+                effects.failed(position, count);
+            }
+            if (over) {
+                die(slot, state, DELIVERY_LIMIT, effects);
                 return;
             }
-            effects.failed(position, count);
         }
         long sequence = inFlight.sequence(slot);
         inFlight.remove(slot);

@@ -83,6 +83,12 @@ final class DeliveryQueue implements DeliveryEffects {
         return true;
     }
 
+    /** A message was found after a start. */
+    void restore(long position, long state) {
+        machine.restore(position, state, this);
+        queues.markDirty(this);
+    }
+
     void attach(ConsumerHandle consumer) {
         if (closed) {
             queues.out()

@@ -305,7 +305,7 @@ final class DeliveryQueues implements Queues {
         }
         QueueHandle handle = new QueueHandle(spec, loop(), this);
         boolean known = recovered.take(
-                spec.id().value(), (position, state) -> handle.queue().enqueue(position, state));
+                spec.id().value(), (position, state) -> handle.queue().restore(position, state));
         byId.put(spec.id().value(), handle);
         if (known || !spec.durable()) {
             handle.publish(handle.queue().machine().ready(), 0, 0);

@@ -56,14 +56,11 @@ final class DyingMessages {
 
         private void republish(@Nullable BatchView source) {
             Republisher to = republisher;
-            if (queue.isClosed()) {
+            if (queue.isClosed() || to == null) {
                 return;
             }
             if (source == null) {
                 LOG.warn("A dead letter of queue '{}' has no record any more: dropped", name());
-                queue.deadLettered(deliveryId);
-            } else if (to == null) {
-                LOG.warn("No dead-letter routing yet: a message of queue '{}' is dropped", name());
                 queue.deadLettered(deliveryId);
             } else {
                 try {
@@ -121,6 +118,10 @@ final class DyingMessages {
 
     /** Works on what was taken up, and on what failed if its time has come and {@code storing} says that it makes sense. */
     void work(boolean storing) {
+        if (republisher == null) {
+            // a start has found dying messages before the routing is there
+            return;
+        }
         while (!fresh.isEmpty()) {
             ArrayList<Dying> now = fresh;
             fresh = new ArrayList<>();

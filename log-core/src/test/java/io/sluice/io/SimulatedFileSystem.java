@@ -344,6 +344,27 @@ public final class SimulatedFileSystem implements FileSystem {
                 check();
                 System.arraycopy(bytes, 0, node.durable, (int) position, bytes.length);
                 node.unsynced.remove(change);
+                forget(position, end);
+            }
+        }
+
+        /** What was written here before and never synced, such as a direct write that failed, cannot come back any more. */
+        private void forget(long from, long to) {
+            List<Change> before = List.copyOf(node.unsynced);
+            node.unsynced.clear();
+            for (Change change : before) {
+                byte[] bytes = change.bytes();
+                long start = change.position();
+                if (bytes == null || start >= to || start + bytes.length <= from) {
+                    node.unsynced.add(change);
+                    continue;
+                }
+                if (start < from) {
+                    node.unsynced.add(new Change(start, Arrays.copyOf(bytes, (int) (from - start))));
+                }
+                if (start + bytes.length > to) {
+                    node.unsynced.add(new Change(to, Arrays.copyOfRange(bytes, (int) (to - start), bytes.length)));
+                }
             }
         }
 

@@ -62,6 +62,7 @@ class DeliveryMachineSimTest {
         final Set<Long> settled = new HashSet<>();
         final Set<Long> mustSettle = new HashSet<>();
         final List<Long> firstDeliveries = new ArrayList<>();
+        Message restored;
         int lastConsumer = -1;
         long next;
         long lastId;
@@ -93,7 +94,8 @@ class DeliveryMachineSimTest {
 
         void command() {
             switch (random.nextInt(16)) {
-                case 0, 1, 2, 3 -> {
+                case 0 -> restore();
+                case 1, 2, 3 -> {
                     for (int i = random.nextInt(4); i >= 0; i--) {
                         long position = Reference.position((int) (next % 3), next);
                         // positions of the model rise with the place in the queue
@@ -130,6 +132,24 @@ class DeliveryMachineSimTest {
                 }
                 default -> rare();
             }
+        }
+
+        /** Messages come back after a restart behind others, too: queues are opened one by one. */
+        void restore() {
+            Message message = new Message(Reference.position((int) (next % 3), next));
+            message.failures = random.nextInt(4);
+            message.delivered = message.failures > 0;
+            long state = Reference.state(10, message.failures, message.delivered);
+            if (limit < 0 || message.failures <= limit) {
+                waiting.put(next, message);
+            } else if (deadLetters) {
+                restored = message;
+            } else {
+                mustSettle.add(message.position);
+            }
+            next++;
+            machine.restore(message.position, state, this);
+            assertThat(restored).as("dies").isNull();
         }
 
         void attach() {
@@ -264,11 +284,23 @@ class DeliveryMachineSimTest {
 
         @Override
         public void failed(long position, int deliveryCount) {
-            assertThat(waiting.get(Reference.offset(position)).failures).isEqualTo(deliveryCount);
+            Message message = waiting.get(Reference.offset(position));
+            if (message == null) {
+                message = dying.values().stream()
+                        .filter(m -> m.position == position)
+                        .findFirst()
+                        .orElseThrow();
+            }
+            assertThat(message.failures).isEqualTo(deliveryCount);
         }
 
         @Override
         public void deadLetter(long deliveryId, long position, long state, String reason) {
+            if (restored != null) {
+                assertThat(reason).isEqualTo("delivery_limit");
+                dying.put(deliveryId, restored);
+                restored = null;
+            }
             Message message = dying.get(deliveryId);
             assertThat(message.position).isEqualTo(position);
             assertThat(Reference.deliveryCount(state)).isEqualTo(message.failures);

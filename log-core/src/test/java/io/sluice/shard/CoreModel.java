@@ -118,15 +118,24 @@ final class CoreModel {
     static final class Queue {
         final long id;
         final boolean durable;
+        final int deliveryLimit;
+        final boolean hasDeadLetters;
         final TreeMap<Long, Copy> copies = new TreeMap<>();
         /** Ranks of first deliveries by delivery id, in this life. */
         final TreeMap<Long, Long> firsts = new TreeMap<>();
 
         boolean deleted;
 
-        Queue(long id, boolean durable) {
+        Queue(long id, boolean durable, int deliveryLimit, boolean hasDeadLetters) {
             this.id = id;
             this.durable = durable;
+            this.deliveryLimit = deliveryLimit;
+            this.hasDeadLetters = hasDeadLetters;
+        }
+
+        /** True if a message that failed so often is never delivered from here again. */
+        boolean isOverLimit(int failures) {
+            return deliveryLimit >= 0 && failures > deliveryLimit;
         }
     }
 
@@ -290,9 +299,13 @@ final class CoreModel {
                         copy.journaledFrom,
                         copy.journaledTo);
             }
+            boolean over = queue.isOverLimit(held.deliveryCount());
             ORDER_AMONG_FIRST_DELIVERIES.hold(
-                    message.rank > last, "queue %s recovered m%s behind a later message", queue.id, message.serial);
-            last = message.rank;
+                    over || message.rank > last,
+                    "queue %s recovered m%s behind a later message",
+                    queue.id,
+                    message.serial);
+            last = over ? last : message.rank;
             REPLAYED_INDEX_EQUALS_LIVE_INDEX.hold(
                     held.deliveryCount() <= copy.failures,
                     "queue %s recovered m%s with %s failed deliveries of %s",
@@ -329,8 +342,8 @@ final class CoreModel {
         for (Copy copy : found) {
             copy.level = Durability.GROUP;
             copy.delivered &= flagsKept;
-            copy.settled = false;
-            copy.rejected = false;
+            copy.settled = queue.isOverLimit(copy.failures);
+            copy.rejected = copy.settled && queue.hasDeadLetters;
             copy.journaledFrom = -1;
             copy.journaledTo = -1;
             copy.purge = null;
@@ -394,8 +407,9 @@ final class CoreModel {
                         next == null ? "?" : "m" + next.message.serial);
                 if (there) {
                     copy.successor = null;
+                } else {
+                    copy.rejected = false;
                 }
-                copy.rejected = false;
                 present |= there;
             }
             message.judged = true;

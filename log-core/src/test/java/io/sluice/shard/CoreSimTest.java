@@ -1,5 +1,6 @@
 package io.sluice.shard;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertAll;
 
 import ch.qos.logback.classic.Level;
@@ -31,6 +32,20 @@ class CoreSimTest {
     @AfterEach
     void loud() {
         log.setLevel(level);
+    }
+
+    /** Else a seed that fails would say nothing. */
+    @Test
+    void theSameSeedDoesTheSameAgain() {
+        for (long seed = 1; seed <= 3; seed++) {
+            assertThat(course(seed)).isEqualTo(course(seed));
+        }
+    }
+
+    private static String course(long seed) {
+        CoreSimulation simulation = new CoreSimulation(seed);
+        simulation.run(1000);
+        return simulation.files.calls() + " calls, " + simulation.trace() + ", then " + simulation.random.nextLong();
     }
 
     @Test

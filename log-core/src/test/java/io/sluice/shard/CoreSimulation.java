@@ -29,6 +29,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -121,7 +122,11 @@ final class CoreSimulation {
         Client(QueueSpec spec, Client deadLetters) {
             this.spec = spec;
             this.deadLetters = deadLetters;
-            this.model = new CoreModel.Queue(spec.id().value(), spec.durable());
+            this.model = new CoreModel.Queue(
+                    spec.id().value(),
+                    spec.durable(),
+                    spec.policy().deliveryLimit(),
+                    spec.policy().deadLetterExchange() != null);
         }
     }
 
@@ -502,6 +507,8 @@ final class CoreSimulation {
                     Reference.redelivered(state)));
             batch[0].release();
         });
+        // a restart puts those that only wait for their dead letter to be stored before all others
+        held.sort(Comparator.comparing(message -> !client.model.isOverLimit(message.deliveryCount())));
         return held;
     }
 

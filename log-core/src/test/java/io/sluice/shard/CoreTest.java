@@ -213,6 +213,47 @@ class CoreTest {
     }
 
     @Test
+    void aMessageOverItsDeliveryLimitDiesAfterARestartToo() throws Exception {
+        QueuePolicy policy = new QueuePolicy("dlx", null, 1);
+        QueueRef queue = open(1, true, policy);
+        core.queues().republisher((spec, source, offset, reason, count, done) -> {});
+        Sink sink = new Sink();
+        QueueConsumer consumer = attach(queue, sink, 10);
+        publish(queue, Durability.GROUP, "a", "b").get(5, TimeUnit.SECONDS);
+        for (int delivery = 0; delivery < 2; delivery++) {
+            int at = delivery == 0 ? 0 : 2;
+            await().untilAsserted(() -> assertThat(sink.got).hasSize(Math.max(2, at + 1)));
+            settle(() -> consumer.release(sink.got.get(at).id, true), consumer);
+        }
+        assertThat(sink.values()).containsExactly("a", "b", "a");
+
+        // its copy was never stored, and the routing of this life comes late
+        crash();
+        QueueRef again = open(1, true, policy);
+        Sink late = new Sink();
+        attach(again, late, 10);
+        await().untilAsserted(() -> assertThat(late.values()).containsExactly("b"));
+        List<String> dead = new CopyOnWriteArrayList<>();
+        List<io.sluice.queue.Republisher.Outcome> outcomes = new CopyOnWriteArrayList<>();
+        core.queues().republisher((spec, source, offset, reason, count, done) -> {
+            RecordView view = new RecordView();
+            source.record(offset, view);
+            dead.add(reason + " " + count + " " + view.valueSlice().toString(StandardCharsets.UTF_8));
+            outcomes.add(done);
+        });
+        await().untilAsserted(() -> assertThat(dead).containsExactly("delivery_limit 2 a"));
+        assertThat(again.stats().unacked()).isEqualTo(2);
+        outcomes.get(0).settled();
+        await().untilAsserted(() -> assertThat(again.stats().unacked()).isEqualTo(1));
+
+        crash();
+        Sink last = new Sink();
+        attach(open(1, true, policy), last, 10);
+        await().untilAsserted(() -> assertThat(last.values()).containsExactly("b"));
+        assertThat(dead).hasSize(1);
+    }
+
+    @Test
     void aColdBacklogKeepsItsOrder() throws Exception {
         engine.cached = false;
         QueueRef queue = open(1, true, QueuePolicy.NONE);

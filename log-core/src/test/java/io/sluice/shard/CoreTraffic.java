@@ -479,7 +479,8 @@ final class CoreTraffic implements Republisher {
                 if (limit >= 0 && copy.failures > limit) {
                     copy.settled = true;
                     copy.rejected = client.deadLetters != null;
-                } else {
+                }
+                if (!copy.settled || copy.rejected) {
                     failures.add(
                             new Failure(copy, copy.failures, world.journal().logEndOffset()));
                 }

@@ -19,8 +19,7 @@ import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads batches back on the reader pool. Buffers are not pooled: a cached batch may be released by eviction while another thread
- * looks at it, and must then be seen as released, not as somebody else's.
+ * Reads batches back on the reader pool. Buffers are not pooled: cached batches live long, each would hold a whole chunk of the pool.
  */
 final class BatchLoader {
     private static final int PIECE = 1 << 20;

@@ -548,7 +548,7 @@ public final class LocalLogEngine implements LogEngine {
             partition.close();
             partition.segments().closeFiles();
         }
-        decodedCache.clear();
+        decodedCache.close();
         wal.close();
     }
 }

@@ -367,7 +367,10 @@ public final class WriteAheadLog {
         return directory.resolve("wal-" + slot + ".wal");
     }
 
-    /** Takes over the files of the last run, whose entries are no longer needed; deletes those that do not fit. */
+    /**
+     * Takes over the files of the last run, whose entries are no longer needed; deletes those that do not fit. The last run may have
+     * ended while it laid one out, so neither its bytes nor its name need be on the disk yet.
+     */
     public synchronized void adopt() throws IOException {
         for (String name : files.list(directory)) {
             if (!name.endsWith(".wal")) {
@@ -376,12 +379,14 @@ public final class WriteAheadLog {
             Path path = directory.resolve(name);
             StorageFile file = files.openDirect(path);
             if (file.size() == fileBytes && spares.size() < SPARES) {
+                file.sync(true);
                 spares.addLast(new WalFile(path, -1, fileBytes, file, -1));
             } else {
                 file.close();
                 files.delete(path);
             }
         }
+        files.syncDirectory(directory);
     }
 
     /** Lays out the next file ahead of need. Checkpoint thread. */

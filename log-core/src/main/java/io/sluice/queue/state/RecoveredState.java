@@ -7,7 +7,8 @@ import io.sluice.queue.Reference;
 import io.sluice.queue.TargetSet;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -180,9 +181,9 @@ public final class RecoveredState {
         return take(queueId, (position, state) -> forgotten.accept(position));
     }
 
-    /** Ids of the queues that nobody opened yet. */
-    public Set<Long> ids() {
-        return Set.copyOf(queues.keySet());
+    /** Ids of the queues that nobody opened yet, ascending. */
+    public SortedSet<Long> ids() {
+        return new TreeSet<>(queues.keySet());
     }
 
     boolean contains(long queueId) {
