@@ -121,8 +121,7 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
             if (!closed) {
                 return false;
             }
-            batch.releaseBuffer();
-            batch.completion().executor().execute(() -> batch.completion().completed(batch, stopping()));
+            refuse(batch);
         }
         return true;
     }
@@ -134,9 +133,9 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
             ByteBuf batches,
             Durability durability,
             ProduceCompletion completion) {
+        Produce produce = new Produce(partition, batches, durability, completion);
         if (closed) {
-            batches.release();
-            completion.executor().execute(() -> completion.completed(null, stopping()));
+            refuse(produce);
             return true;
         }
         int size = batches.readableBytes();
@@ -144,7 +143,7 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
             return false;
         }
         unfinishedBytes.addAndGet(size);
-        if (!loop.offer(new Produce(partition, batches, durability, completion))) {
+        if (!loop.offer(produce)) {
             unfinishedBytes.addAndGet(-size);
             return false;
         }
@@ -221,6 +220,29 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
         queues.stop();
         tellWaiters();
         lease.release();
+    }
+
+    /** Commands run, since they may hold what must be let go; nothing can be stored any more, which is what they find. */
+    @Override
+    public void late(Object message) {
+        if (message instanceof PublishBatch batch) {
+            refuse(batch);
+        } else if (message instanceof Produce produce) {
+            refuse(produce);
+        } else if (message instanceof Runnable command) {
+            command.run();
+            out.post();
+        }
+    }
+
+    private static void refuse(PublishBatch batch) {
+        batch.releaseBuffer();
+        batch.completion().executor().execute(() -> batch.completion().completed(batch, stopping()));
+    }
+
+    private static void refuse(Produce produce) {
+        produce.batches().release();
+        produce.completion().executor().execute(() -> produce.completion().completed(null, stopping()));
     }
 
     private void tellWaiters() {

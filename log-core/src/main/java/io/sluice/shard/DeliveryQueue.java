@@ -40,6 +40,7 @@ final class DeliveryQueue implements DeliveryEffects {
     private boolean loading;
     private long retryAt;
     private boolean closed;
+    private boolean released;
     boolean dirty;
     boolean unjournaled;
 
@@ -193,8 +194,9 @@ final class DeliveryQueue implements DeliveryEffects {
         return ready;
     }
 
-    /** Frees what it holds in memory; its state stays as journaled. */
+    /** Frees what it holds in memory and keeps nothing from now on; its state stays as journaled. */
     void release() {
+        released = true;
         closeView();
     }
 
@@ -346,7 +348,7 @@ final class DeliveryQueue implements DeliveryEffects {
     }
 
     private void loaded(long position, @Nullable BatchView loaded, @Nullable Throwable error) {
-        if (closed) {
+        if (closed || released) {
             if (loaded != null) {
                 loaded.release();
             }

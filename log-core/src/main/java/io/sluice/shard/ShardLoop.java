@@ -35,8 +35,11 @@ final class ShardLoop {
         /** Something was thrown out of {@link #handle} or {@link #endTurn}: state may be broken. */
         void failed(Throwable error);
 
-        /** The last call, after the inbox was drained. */
+        /** The last call on the loop's thread, after the inbox was drained. */
         void stopped();
+
+        /** A message that came too late: it must be completed with an error, or let go. On any thread, one at a time. */
+        void late(Object message);
     }
 
     private final MpscUnboundedArrayQueue<Object> inbox = new MpscUnboundedArrayQueue<>(1024);
@@ -48,6 +51,7 @@ final class ShardLoop {
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile boolean sleeping;
     private volatile boolean stopping;
+    private volatile boolean over;
 
     /**
      * Creates the loop.
@@ -99,7 +103,11 @@ final class ShardLoop {
     /** Takes the message whatever the bound says. */
     void put(Object message) {
         inbox.offer(message);
-        wake();
+        if (over) {
+            handleLate();
+        } else {
+            wake();
+        }
     }
 
     /** Makes the loop turn once more. Any thread. */
@@ -167,7 +175,20 @@ final class ShardLoop {
         } catch (RuntimeException | Error e) {
             LOG.error("A shard ended by an unexpected error", e);
         } finally {
+            over = true;
+            handleLate();
             ended.countDown();
+        }
+    }
+
+    /** Whoever puts a message after the end, or beside it, sees to it that somebody takes it out. */
+    private synchronized void handleLate() {
+        for (Object message = inbox.poll(); message != null; message = inbox.poll()) {
+            try {
+                handler.late(message);
+            } catch (RuntimeException e) {
+                LOG.warn("A message to a shard that ended failed", e);
+            }
         }
     }
 
