@@ -51,6 +51,16 @@ public final class AmqpGateway {
         return amqp091.connectionCount();
     }
 
+    /** Messages that clients published since the start. */
+    public long received() {
+        return amqp091.received();
+    }
+
+    /** Messages delivered since the start. */
+    public long sent() {
+        return amqp091.sent();
+    }
+
     /** Tells clients and closes their connections. */
     public void close() {
         amqp091.close();

@@ -32,6 +32,7 @@ import io.sluice.routing.Binding;
 import io.sluice.shard.PublishBatch;
 import io.sluice.shard.ShardProxy;
 import java.nio.file.Path;
+import java.util.Date;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -287,6 +288,7 @@ class CrossProtocolTest {
                 .isEqualTo("00-1");
         assertThat(delivery.getProperties().getHeaders().get("x-key").toString())
                 .isEqualTo("device-7");
+        assertThat(delivery.getProperties().getTimestamp()).isBetween(new Date(0), new Date());
         channel.basicReject(delivery.getEnvelope().getDeliveryTag(), false);
         Delivery letter = next(consume(channel, graves, true));
         assertThat(letter.getBody()).isEqualTo("on".getBytes(UTF_8));

@@ -105,6 +105,11 @@ public final class MqttGateway {
         return registry.durableSessions();
     }
 
+    /** Messages that clients published since the start, refused ones included. */
+    public long received() {
+        return limits.received();
+    }
+
     /** Messages sent to subscribers since the start. */
     public long delivered() {
         return limits.delivered();

@@ -26,6 +26,7 @@ public final class NativeGateway implements AutoCloseable {
     private final Apis apis = new Apis();
     private final NativePipeline pipeline;
     private final GroupService groups;
+    private final ProduceHandler produce;
     private final ProducerIds producerIds;
 
     public NativeGateway(Broker broker, Authenticator authenticator, NativeSettings settings) {
@@ -45,9 +46,8 @@ public final class NativeGateway implements AutoCloseable {
         apis.add(ApiKeys.API_VERSIONS, cluster::apiVersions);
         apis.add(ApiKeys.METADATA, cluster::metadata);
         apis.add(ApiKeys.DESCRIBE_CLUSTER, cluster::describeCluster);
-        apis.add(
-                ApiKeys.PRODUCE,
-                new ProduceHandler(broker.shard(), topics, settings.durabilityAll(), settings.durabilityFew()));
+        this.produce = new ProduceHandler(broker.shard(), topics, settings.durabilityAll(), settings.durabilityFew());
+        apis.add(ApiKeys.PRODUCE, produce);
         apis.add(ApiKeys.INIT_PRODUCER_ID, producerIds);
         apis.add(
                 ApiKeys.FETCH,
@@ -74,7 +74,13 @@ public final class NativeGateway implements AutoCloseable {
                         settings.maxRequestBytes(),
                         settings.requestMemoryBytes(),
                         settings.maxInFlight(),
+                        settings.firstRequestMillis(),
                         settings.idleMillis()));
+    }
+
+    /** Well-formed records that producers sent since the start. */
+    public long received() {
+        return produce.received();
     }
 
     public String name() {

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param advertised {@code host:port} that clients are told to connect to, null = the local address they reached
  * @param maxRequestBytes largest accepted request, bytes
  * @param requestMemoryBytes budget for requests that are still arriving, over all connections, bytes
+ * @param firstRequestMillis time in which the first request of a connection must have arrived whole, ms
  * @param idleMillis time without a request after which a connection is closed, ms
  * @param maxInFlight unanswered requests per connection before it is no longer read
  * @param autoCreateTopics create unknown topics that producers and consumers ask metadata of
@@ -24,6 +25,7 @@ public record NativeSettings(
         @Nullable String advertised,
         int maxRequestBytes,
         long requestMemoryBytes,
+        long firstRequestMillis,
         long idleMillis,
         int maxInFlight,
         boolean autoCreateTopics,
@@ -34,11 +36,13 @@ public record NativeSettings(
         int maxFetchSessions,
         int rebalanceDelayMillis,
         long offsetsRetentionMillis) {
-    /** Kafka's defaults, an eighth of the heap for arriving requests, one partition, a rebalance delay of 0.5 s, and group commit for acks=all. */
+    /** Kafka's defaults, an eighth of the heap for arriving requests, one partition, 10 s for the first
+     * request, a rebalance delay of 0.5 s, and group commit for acks=all. */
     public static final NativeSettings DEFAULT = new NativeSettings(
             null,
             100 << 20,
             Runtime.getRuntime().maxMemory() / 8,
+            10_000,
             600_000,
             64,
             true,
@@ -56,6 +60,7 @@ public record NativeSettings(
             throw new IllegalArgumentException("maxRequestBytes must be at least 8 KiB: " + maxRequestBytes);
         }
         if (requestMemoryBytes < 1
+                || firstRequestMillis < 1
                 || idleMillis < 1
                 || maxInFlight < 1
                 || defaultPartitions < 1
@@ -71,6 +76,7 @@ public record NativeSettings(
                 address,
                 maxRequestBytes,
                 requestMemoryBytes,
+                firstRequestMillis,
                 idleMillis,
                 maxInFlight,
                 autoCreateTopics,
@@ -89,6 +95,7 @@ public record NativeSettings(
                 advertised,
                 maxRequestBytes,
                 requestMemoryBytes,
+                firstRequestMillis,
                 idleMillis,
                 maxInFlight,
                 autoCreateTopics,

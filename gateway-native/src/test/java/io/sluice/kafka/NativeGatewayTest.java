@@ -18,6 +18,8 @@ import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.InvalidRecordException;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
@@ -198,6 +200,28 @@ class NativeGatewayTest extends ClientTest {
             assertThatThrownBy(() -> producer.send(new ProducerRecord<>("small", "k", "x".repeat(5_000)))
                             .get())
                     .hasCauseInstanceOf(RecordTooLargeException.class);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"none", "zstd"})
+    void aCompactedTopicTakesNoRecordWithoutKey(String codec) throws Exception {
+        try (var admin = admin();
+                var producer = producer(Map.of("compression.type", codec, "linger.ms", 200))) {
+            admin.createTopics(
+                            List.of(new NewTopic("table", 1, (short) -1).configs(Map.of("cleanup.policy", "compact"))))
+                    .all()
+                    .get();
+            producer.send(new ProducerRecord<>("table", "k", "v")).get(10, TimeUnit.SECONDS);
+            var keyed = producer.send(new ProducerRecord<>("table", "k2", "v"));
+            var keyless = producer.send(new ProducerRecord<>("table", null, "v"));
+            assertThatThrownBy(() -> keyless.get(10, TimeUnit.SECONDS))
+                    .hasCauseInstanceOf(InvalidRecordException.class);
+            assertThatThrownBy(() -> keyed.get(10, TimeUnit.SECONDS)).hasCauseInstanceOf(KafkaException.class);
+            assertThat(producer.send(new ProducerRecord<>("table", "k", "w"))
+                            .get(10, TimeUnit.SECONDS)
+                            .offset())
+                    .isEqualTo(1);
         }
     }
 

@@ -52,6 +52,7 @@ import org.slf4j.LoggerFactory;
 /** The native door with raw sockets: peers that break the rules, go away, or do not read. Leak detection is paranoid. */
 class RawProtocolTest extends ClientTest {
     private static final int BUDGET = 1 << 20;
+    private static final int FIRST_REQUEST_MILLIS = 3_000;
     private static final String TOPIC = "t";
 
     private final ListAppender<ILoggingEvent> log = new ListAppender<>();
@@ -65,6 +66,7 @@ class RawProtocolTest extends ClientTest {
                 null,
                 base.maxRequestBytes(),
                 BUDGET,
+                FIRST_REQUEST_MILLIS,
                 base.idleMillis(),
                 16,
                 true,
@@ -157,6 +159,23 @@ class RawProtocolTest extends ClientTest {
             assertThat(isClosed(socket)).isTrue();
         }
         assertThat(warnings()).singleElement().asString().contains(line);
+    }
+
+    @Test
+    void peersThatSendNoRequestAreClosedInTimeWithOneLine() throws Exception {
+        try (Socket silent = connect();
+                Socket begun = connect();
+                Socket working = connect()) {
+            begun.getOutputStream().write(new byte[] {0, 0, 0, 40, 0});
+            working.getOutputStream().write(encode(metadata(), 1));
+            assertThat(read(working, metadata(), 1)).isInstanceOf(MetadataResponse.class);
+            assertThat(isClosed(silent)).isTrue();
+            assertThat(isClosed(begun)).isTrue();
+            // one that has shown what it is may be silent for longer
+            working.getOutputStream().write(encode(metadata(), 2));
+            assertThat(read(working, metadata(), 2)).isInstanceOf(MetadataResponse.class);
+        }
+        assertThat(warnings()).hasSize(2).allMatch(line -> line.contains("no request within 3000 ms"));
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.sluice.kafka;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
@@ -15,6 +16,8 @@ import io.sluice.engine.local.LocalLogEngine;
 import io.sluice.engine.local.LocalLogSettings;
 import io.sluice.io.DiskFileSystem;
 import io.sluice.io.SystemClock;
+import io.sluice.log.StreamConfig;
+import io.sluice.routing.VirtualHost;
 import io.sluice.routing.catalog.RoutingBroker;
 import io.sluice.shard.Core;
 import io.sluice.shard.CoreSettings;
@@ -31,11 +34,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewPartitions;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -120,6 +127,37 @@ class RealCoreTest {
             consumer.subscribe(List.of(partition.topic()));
             List<String> values = poll(consumer, 601);
             assertThat(values).hasSize(601).startsWith("v400").endsWith("last");
+        }
+    }
+
+    @Test
+    void streamsWithNamesThatKafkaDoesNotHaveAreTopics() throws Exception {
+        Caller caller = Caller.broker("/");
+        try (Node node = new Node(directory);
+                Admin admin = Admin.create(Map.of("bootstrap.servers", node.bootstrap()));
+                var producer = producer(node);
+                var consumer = consumer(node)) {
+            VirtualHost host = node.broker.virtualHost("/");
+            host.declareStream(caller, "readings/hall 1", 1, StreamConfig.DEFAULT, Map.of())
+                    .toCompletableFuture()
+                    .get(10, TimeUnit.SECONDS);
+            String topic = "readings_2Fhall_201";
+            assertThat(admin.listTopics().names().get()).containsExactly(topic);
+            producer.send(new ProducerRecord<>(topic, "k", "v")).get(20, TimeUnit.SECONDS);
+            consumer.subscribe(List.of(topic));
+            assertThat(poll(consumer, 1)).containsExactly("v");
+            consumer.commitSync();
+            admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(2)))
+                    .all()
+                    .get();
+            assertThat(host.table().stream("readings/hall 1").partitions()).isEqualTo(2);
+            assertThat(host.table().stream(topic)).isNull();
+            assertThatThrownBy(() -> admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1)))
+                            .all()
+                            .get())
+                    .hasCauseInstanceOf(TopicExistsException.class);
+            admin.deleteTopics(List.of(topic)).all().get();
+            assertThat(host.table().stream("readings/hall 1")).isNull();
         }
     }
 

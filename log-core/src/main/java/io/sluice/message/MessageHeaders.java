@@ -61,6 +61,9 @@ public final class MessageHeaders {
     /** Producer time of AMQP 0-9-1 in seconds, as sent; the record timestamp holds it in ms. */
     public static final byte[] TIMESTAMP = name("timestamp");
 
+    /** Last second of the year 9999: a producer time above it is in another unit, and no time of the record. */
+    public static final long MAX_SECONDS = 253_402_300_799L;
+
     private MessageHeaders() {}
 
     private static byte[] name(String name) {

@@ -8,9 +8,9 @@ import io.sluice.kafka.NativeGateway;
 import io.sluice.kafka.NativeSettings;
 import io.sluice.log.Durability;
 import io.sluice.mqtt.MqttGateway;
-import io.sluice.mqtt.MqttSettings;
 import io.sluice.routing.Broker;
 import io.sluice.server.config.SluiceConfig;
+import io.sluice.server.metrics.BrokerMetrics;
 import java.util.List;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
@@ -21,8 +21,12 @@ final class Doors {
 
     /** Starts every gateway; {@code opened} is told how to close each. */
     static List<Door> start(
-            Broker broker, Authenticator authenticator, SluiceConfig config, BiConsumer<String, AutoCloseable> opened) {
-        MqttGateway mqtt = new MqttGateway(broker, authenticator, mqtt(config));
+            Broker broker,
+            Authenticator authenticator,
+            SluiceConfig config,
+            BrokerMetrics metrics,
+            BiConsumer<String, AutoCloseable> opened) {
+        MqttGateway mqtt = new MqttGateway(broker, authenticator, config.mqtt().settings());
         opened.accept("MQTT door", mqtt::close);
         mqtt.start();
         AmqpGateway amqp = new AmqpGateway(broker, authenticator, amqp(config));
@@ -31,29 +35,45 @@ final class Doors {
         NativeGateway kafka = new NativeGateway(broker, authenticator, kafka(config));
         opened.accept("native door", kafka);
         kafka.start();
+        count(metrics, mqtt, amqp, kafka);
         return List.of(
                 new Door("MQTT", "mqtt.port", config.mqtt().port(), mqtt.initializer()),
                 new Door("AMQP", "amqp.port", config.amqp().port(), amqp.initializer()),
                 new Door("Kafka", "native.port", config.kafka().port(), kafka.initializer()));
     }
 
-    private static MqttSettings mqtt(SluiceConfig config) {
-        MqttSettings settings =
-                MqttSettings.DEFAULT.withMaxPacketBytes(config.mqtt().maxPacketBytes());
-        return config.durability() == null ? settings : settings.withDurability(config.durability());
+    private static void count(BrokerMetrics metrics, MqttGateway mqtt, AmqpGateway amqp, NativeGateway kafka) {
+        String received = "Messages that clients published";
+        metrics.counter("sluice.messages.received", received, "mqtt", mqtt, MqttGateway::received);
+        metrics.counter("sluice.messages.received", received, "amqp", amqp, AmqpGateway::received);
+        metrics.counter("sluice.messages.received", received, "kafka", kafka, NativeGateway::received);
+        String sent = "Messages sent to consumers and subscribers";
+        metrics.counter("sluice.messages.sent", sent, "mqtt", mqtt, MqttGateway::delivered);
+        metrics.counter("sluice.messages.sent", sent, "amqp", amqp, AmqpGateway::sent);
+        metrics.counter(
+                "sluice.messages.dropped",
+                "Messages not sent: subscriber too slow, expired, too large for it, or its queue full",
+                "mqtt",
+                mqtt,
+                MqttGateway::dropped);
+        metrics.gauge(
+                "sluice.mqtt.sessions",
+                "MQTT sessions that outlive their connection",
+                mqtt,
+                MqttGateway::durableSessions);
+        metrics.bytes("sluice.mqtt.pending", "Bytes that wait for slow subscribers", mqtt, MqttGateway::pendingBytes);
     }
 
     private static AmqpSettings amqp(SluiceConfig config) {
-        AmqpSettings base = AmqpSettings.DEFAULT;
-        Amqp091Settings limits = base.amqp091();
+        Amqp091Settings limits = AmqpSettings.DEFAULT.amqp091();
         return new AmqpSettings(
-                base.headerSeconds(),
+                config.connectSeconds(),
                 new Amqp091Settings(
                         limits.channelMax(),
                         limits.frameMax(),
                         limits.handshakeFrameMax(),
                         limits.heartbeatSeconds(),
-                        limits.handshakeSeconds(),
+                        config.connectSeconds(),
                         config.amqp().maxMessageBytes(),
                         config.durability()));
     }
@@ -65,6 +85,7 @@ final class Doors {
                 advertised(config.kafka()),
                 config.kafka().maxRequestBytes(),
                 base.requestMemoryBytes(),
+                config.connectSeconds() * 1_000L,
                 base.idleMillis(),
                 base.maxInFlight(),
                 base.autoCreateTopics(),

@@ -56,7 +56,7 @@ final class Kernel implements AutoCloseable {
                 limits.openFiles(),
                 base.readerThreads(),
                 base.warmBytes(),
-                base.retentionMillis(),
+                limits.cleanerSeconds() * 1_000L,
                 base.compactionBytes(),
                 base.producerIdleMillis(),
                 base.diskCheckMillis(),
@@ -95,6 +95,7 @@ final class Kernel implements AutoCloseable {
                 "Streams, internal ones included",
                 engine,
                 e -> e.streams().size());
+        metrics.queues(broker);
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.sluice.server;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
@@ -14,10 +15,13 @@ import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import io.sluice.server.metrics.BrokerMetrics;
+import io.sluice.server.metrics.ConnectionCount;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 
 /** The event loops and the listening sockets on them: epoll where there is one, NIO elsewhere. */
@@ -28,11 +32,13 @@ final class Listeners implements AutoCloseable {
 
     private static final long STOP_SECONDS = 5;
 
+    private final BrokerMetrics metrics;
     private final EventLoopGroup loops;
     private final Class<? extends ServerChannel> channelType;
     private final List<Channel> open = new ArrayList<>();
 
-    Listeners() {
+    Listeners(BrokerMetrics metrics) {
+        this.metrics = metrics;
         boolean epoll = Epoll.isAvailable();
         IoHandlerFactory io = epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
         loops = new MultiThreadIoEventLoopGroup(
@@ -57,7 +63,7 @@ final class Listeners implements AutoCloseable {
                 .option(ChannelOption.SO_BACKLOG, BACKLOG)
                 .option(ChannelOption.SO_REUSEADDR, true)
                 .childOption(ChannelOption.TCP_NODELAY, true)
-                .childHandler(door.initializer());
+                .childHandler(counted(door));
         for (int attempt = 1; ; attempt++) {
             List<Channel> bound = new ArrayList<>();
             int port = door.port();
@@ -80,6 +86,18 @@ final class Listeners implements AutoCloseable {
                 return port;
             }
         }
+    }
+
+    private ChannelInitializer<Channel> counted(Door door) {
+        ConnectionCount count = metrics.connections(door.name().toLowerCase(Locale.ROOT));
+        return new ChannelInitializer<>() {
+            @Override
+            protected void initChannel(Channel channel) {
+                count.opened();
+                channel.closeFuture().addListener(closed -> count.closed());
+                channel.pipeline().addLast(door.initializer());
+            }
+        };
     }
 
     private static StartException refused(Door door, InetAddress address, int port, Throwable cause) {

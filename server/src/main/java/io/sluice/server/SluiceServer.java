@@ -57,7 +57,7 @@ public final class SluiceServer implements AutoCloseable {
             server.open(config);
             return server;
         } catch (RuntimeException | IOException e) {
-            server.close();
+            server.abandon();
             Throwable cause = e instanceof CompletionException && e.getCause() != null ? e.getCause() : e;
             if (cause instanceof StartException known) {
                 throw known;
@@ -77,10 +77,10 @@ public final class SluiceServer implements AutoCloseable {
         opened("data directory", directory);
         BrokerMetrics metrics = new BrokerMetrics();
         opened("metrics", metrics);
-        Listeners listeners = new Listeners();
+        Listeners listeners = new Listeners(metrics);
         opened("event loops", listeners);
         RoutesEndpoint routesEndpoint = new RoutesEndpoint();
-        ManagementServer management = new ManagementServer(() -> notReady, metrics::scrape, worker(), routesEndpoint);
+        ManagementServer management = new ManagementServer(() -> notReady, metrics, worker(), routesEndpoint);
         int port = listen(
                 listeners, new Door("management", "management.port", config.managementPort(), management), config);
         directory.publish("http://" + host(config.bind().get(0)) + ":" + port);
@@ -90,7 +90,7 @@ public final class SluiceServer implements AutoCloseable {
         Routes routes = new Routes(kernel.broker());
         configure(routes, config.routes());
         Authenticator authenticator = new LoopbackAuthenticator(new LoopbackAuthorizer());
-        for (Door door : Doors.start(kernel.broker(), authenticator, config, this::opened)) {
+        for (Door door : Doors.start(kernel.broker(), authenticator, config, metrics, this::opened)) {
             listen(listeners, door, config);
         }
         opened("listeners", listeners::stopAccepting);
@@ -162,14 +162,28 @@ public final class SluiceServer implements AutoCloseable {
         notReady = "stopping";
         try {
             LOG.info("Stopping");
-            synchronized (parts) {
-                while (!parts.isEmpty()) {
-                    closePart(parts.pop());
-                }
-            }
+            closeParts();
             LOG.info("Stopped");
         } finally {
             closed.countDown();
+        }
+    }
+
+    /** After a failed start, of which the exception says all: nothing was running that could stop. */
+    private void abandon() {
+        closing.set(true);
+        try {
+            closeParts();
+        } finally {
+            closed.countDown();
+        }
+    }
+
+    private void closeParts() {
+        synchronized (parts) {
+            while (!parts.isEmpty()) {
+                closePart(parts.pop());
+            }
         }
     }
 

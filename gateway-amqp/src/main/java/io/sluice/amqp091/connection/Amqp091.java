@@ -7,6 +7,7 @@ import io.sluice.routing.Broker;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 
 /** AMQP 0-9-1 over accepted sockets: makes connections and tells them about the disk and the end. Thread-safe. */
 public final class Amqp091 {
@@ -19,7 +20,15 @@ public final class Amqp091 {
      * @param version version of the product, told to clients
      */
     public Amqp091(Broker broker, Authenticator authenticator, Amqp091Settings settings, String version) {
-        this.shared = new Shared(broker, authenticator, settings, new ExclusiveQueues(), new AtomicLong(), version);
+        this.shared = new Shared(
+                broker,
+                authenticator,
+                settings,
+                new ExclusiveQueues(),
+                new AtomicLong(),
+                new LongAdder(),
+                new LongAdder(),
+                version);
     }
 
     /** Watches the disk; called once, before connections. */
@@ -45,6 +54,16 @@ public final class Amqp091 {
     /** Connections now. */
     public int connectionCount() {
         return connections.size();
+    }
+
+    /** Messages published since the start. */
+    public long received() {
+        return shared.received().sum();
+    }
+
+    /** Messages delivered since the start. */
+    public long sent() {
+        return shared.sent().sum();
     }
 
     /** Closes all connections with 320. */

@@ -233,6 +233,7 @@ final class ChannelConsumers {
             written++;
         }
         if (written > 0) {
+            connection.shared().sent().add(written);
             consumer.wrote(written);
             connection.output().wrote();
             consumer.replenish(connection.output().isWritable());

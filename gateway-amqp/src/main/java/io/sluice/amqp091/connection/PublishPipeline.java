@@ -37,6 +37,7 @@ final class PublishPipeline {
     private @Nullable PublishBatch batch;
     private @Nullable Run run;
     private long heldBytes;
+    private int received;
     private boolean congested;
     private boolean diskFull;
     private boolean announced;
@@ -75,6 +76,7 @@ final class PublishPipeline {
      */
     void added(ChannelPublisher publisher, long sequence) {
         published = true;
+        received++;
         batch();
         if (run != null) {
             run.add(publisher, sequence);
@@ -83,6 +85,10 @@ final class PublishPipeline {
 
     /** Hands the batch over. */
     void submit() {
+        if (received > 0) {
+            connection.shared().received().add(received);
+            received = 0;
+        }
         direct.flush();
         PublishBatch full = batch;
         Run completion = run;

@@ -3,11 +3,14 @@ package io.sluice.amqp091.connection;
 import io.sluice.access.Authenticator;
 import io.sluice.routing.Broker;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * What all connections of a gateway share.
  *
  * @param bodyBytes bytes of bodies that all connections have received in part
+ * @param received messages published
+ * @param sent messages delivered
  */
 record Shared(
         Broker broker,
@@ -15,6 +18,8 @@ record Shared(
         Amqp091Settings settings,
         ExclusiveQueues exclusiveQueues,
         AtomicLong bodyBytes,
+        LongAdder received,
+        LongAdder sent,
         String version) {
     /** Most that unfinished messages may take, over all connections, bytes: a quarter of what the JVM may take. */
     private static final long ALL_BODIES = Runtime.getRuntime().maxMemory() / 4;

@@ -77,7 +77,7 @@ public final class InboundMessage {
         }
         if (h.has(ContentHeader.TIMESTAMP)) {
             long seconds = h.buffer().getLong(h.start(ContentHeader.TIMESTAMP));
-            if (seconds >= 0 && seconds <= Long.MAX_VALUE / 1000) {
+            if (seconds >= 0 && seconds <= MessageHeaders.MAX_SECONDS) {
                 producerSeconds = seconds;
                 // the record's time is then the producer's, from which the expiration cannot be rebuilt
                 original |= expirationMillis >= 0;

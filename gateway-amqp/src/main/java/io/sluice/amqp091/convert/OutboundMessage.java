@@ -296,7 +296,8 @@ public final class OutboundMessage {
                 BrokerHeaders.KEY,
                 has(CanonicalName.ROUTING_KEY)
                         && record.keyLength() >= 0
-                        && !isMqtt()
+                        && !has(CanonicalName.QOS)
+                        && !has(CanonicalName.RETAIN)
                         && !has(CanonicalName.DEATH_REASON)
                         && !application.contains(in, BrokerHeaders.nameOf(BrokerHeaders.KEY)));
     }

@@ -48,6 +48,7 @@ final class Publisher implements PublishBatch.Completion {
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(Publisher.class);
+    private static final PublishToRecord.Origin NO_ORIGIN = new PublishToRecord.Origin(null, -1);
 
     /** One for all publishers of a loop: what its pass reads from many of them travels together. */
     private static final FastThreadLocal<DirectDispatch> DISPATCH = new FastThreadLocal<>() {
@@ -84,6 +85,8 @@ final class Publisher implements PublishBatch.Completion {
     private boolean closed;
     private boolean warnedRefused;
     private boolean promised;
+    /** Publishes since the last {@link #flush}. */
+    private int received;
 
     Publisher(
             Host host,
@@ -115,6 +118,7 @@ final class Publisher implements PublishBatch.Completion {
      * @throws ProtocolViolation if the connection must end
      */
     void publish(PublishReader p) {
+        received++;
         TopicCache.Entry topic = topic(p);
         if (p.qos() > 0 && mqtt5 && acks.size() >= receiveMaximum) {
             throw new ProtocolViolation(
@@ -268,7 +272,8 @@ final class Publisher implements PublishBatch.Completion {
         int orderHash = topic.orderHash;
         int count;
         ByteBuf in = p.buffer();
-        byte[] key = p.hasProperties() && !p.retain() ? key(p) : null;
+        PublishToRecord.Origin origin = p.hasProperties() ? PublishToRecord.origin(p.properties(), in) : NO_ORIGIN;
+        byte[] key = p.retain() ? null : origin.key();
         RecordFields.writeBytes(to, key == null ? topic.bytes : key);
         if (p.retain() && p.payloadLength() == 0) {
             RecordFields.writeVarint(to, -1); // clears the retained message: a tombstone
@@ -294,19 +299,9 @@ final class Publisher implements PublishBatch.Completion {
             count++;
             orderHash = java.util.Arrays.hashCode(key);
         }
-        b.end(count, targets, orderHash, now, p.qos() == 0 ? Durability.MEMORY : durability, p.packetId());
-    }
-
-    private static byte @Nullable [] key(PublishReader p) {
-        PropertyReader properties = p.properties();
-        while (properties.next()) {
-            if (properties.id() == PropertyReader.USER_PROPERTY && properties.nameIs(PublishToRecord.KEY_PROPERTY)) {
-                byte[] key = new byte[properties.valueLength()];
-                p.buffer().getBytes(properties.valueStart(), key);
-                return key;
-            }
-        }
-        return null;
+        // an expiry counts from the publish, and readers take it from the record's time
+        long timestamp = origin.seconds() < 0 || expiresAt > 0 ? now : origin.seconds() * 1000;
+        b.end(count, targets, orderHash, timestamp, p.qos() == 0 ? Durability.MEMORY : durability, p.packetId());
     }
 
     private void acknowledge(int packetId, boolean stored) {
@@ -319,6 +314,10 @@ final class Publisher implements PublishBatch.Completion {
 
     /** The end of a read: hands everything over. */
     void flush() {
+        if (received > 0) {
+            limits.countReceived(received);
+            received = 0;
+        }
         PublishBatch b = batch;
         if (b != null) {
             batch = null;

@@ -4,12 +4,14 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordFields;
 import io.sluice.mqtt.codec.PropertyReader;
 import io.sluice.mqtt.codec.ProtocolViolation;
 import io.sluice.mqtt.codec.ReasonCode;
 import io.sluice.routing.topic.TopicNames;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes the canonical headers of an MQTT publish. User properties become plain headers in order, duplicates kept; where one
@@ -32,6 +34,41 @@ public final class PublishToRecord {
     private static final byte[] RESERVED_PREFIX = "sl.".getBytes(US_ASCII);
 
     private PublishToRecord() {}
+
+    /**
+     * What a client says of a record itself.
+     *
+     * @param key value of user property {@code x-key}, null if there is none
+     * @param seconds value of user property {@code timestamp}, epoch seconds; -1 if there is none
+     */
+    @SuppressWarnings("ArrayRecordComponent") // compared by nobody
+    public record Origin(byte @Nullable [] key, long seconds) {}
+
+    /** Reads the user properties that set key and time of the record; of a repeated one the first. */
+    public static Origin origin(PropertyReader p, ByteBuf in) {
+        byte[] key = null;
+        long seconds = -1;
+        while (p.next()) {
+            if (p.id() != PropertyReader.USER_PROPERTY) {
+                continue;
+            }
+            if (key == null && p.nameIs(KEY_PROPERTY)) {
+                key = ByteBufUtil.getBytes(in, p.valueStart(), p.valueLength());
+            } else if (seconds < 0 && p.nameIs(MessageHeaders.TIMESTAMP)) {
+                seconds = seconds(in, p.valueStart(), p.valueLength());
+            }
+        }
+        return new Origin(key, seconds);
+    }
+
+    private static long seconds(ByteBuf in, int start, int length) {
+        long value = length == 0 || length > 12 ? -1 : 0;
+        for (int i = start; i < start + length && value >= 0; i++) {
+            int digit = in.getByte(i) - '0';
+            value = digit < 0 || digit > 9 ? -1 : value * 10 + digit;
+        }
+        return value > MessageHeaders.MAX_SECONDS ? -1 : value;
+    }
 
     /**
      * Writes headers.

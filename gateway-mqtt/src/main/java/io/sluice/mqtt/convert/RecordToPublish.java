@@ -35,6 +35,12 @@ public final class RecordToPublish {
 
     private boolean mqttOrigin;
     private boolean originalIsMqtt;
+    /** Written by a door, which notes exchange or durability; else by a Kafka producer. */
+    private boolean noted;
+
+    private boolean died;
+    private boolean hasKeyProperty;
+    private boolean hasTimestamp;
     private int originalStart;
     private int originalLength;
 
@@ -55,6 +61,10 @@ public final class RecordToPublish {
         mqttOrigin = false;
         originalIsMqtt = false;
         originalLength = -1;
+        noted = false;
+        died = false;
+        hasKeyProperty = false;
+        hasTimestamp = false;
         byte[] exact = null;
         byte[] routingKey = null;
         ByteBuf in = record.buffer();
@@ -84,8 +94,37 @@ public final class RecordToPublish {
         topic = knownTopic != null ? knownTopic.getBytes(UTF_8) : topic(record, exact, routingKey);
         if (withProperties && originalIsMqtt && originalLength >= 0 && isOriginalWhole(in)) {
             original(in);
-        } else if (withProperties && record.valueLength() < 0 && !mqttOrigin) {
+        } else if (withProperties && !mqttOrigin) {
+            foreign(record, in, routingKey != null);
+        }
+    }
+
+    /** What a record of another protocol has beside its headers. */
+    private void foreign(RecordView record, ByteBuf in, boolean hasRoutingKey) {
+        if (record.valueLength() < 0) {
             user(TOMBSTONE, TRUE);
+        }
+        boolean ofProducer = !noted && !hasRoutingKey;
+        // a record key that is not the address; a dead letter's is its address of before, a retained message's its
+        // topic
+        int length = record.keyLength();
+        if ((ofProducer || hasRoutingKey)
+                && !hasKeyProperty
+                && !died
+                && !retain
+                && length >= 0
+                && length <= 65_535
+                && Utf8.isValid(in, record.keyStart(), length)) {
+            properties.writeByte(PropertyReader.USER_PROPERTY);
+            properties.writeShort(PublishToRecord.KEY_PROPERTY.length);
+            properties.writeBytes(PublishToRecord.KEY_PROPERTY);
+            properties.writeShort(length);
+            properties.writeBytes(in, record.keyStart(), length);
+        }
+        if (ofProducer && !hasTimestamp && record.timestamp() >= 0) {
+            user(
+                    MessageHeaders.TIMESTAMP,
+                    Long.toString(record.timestamp() / 1000).getBytes(US_ASCII));
         }
     }
 
@@ -99,6 +138,8 @@ public final class RecordToPublish {
             expiresAt = record.headerAsLong(0);
         } else if (!withProperties) {
             return;
+        } else if (record.headerNameIs(MessageHeaders.EXCHANGE) || record.headerNameIs(MessageHeaders.DURABLE)) {
+            noted = true;
         } else if (record.headerNameIs(MessageHeaders.UTF8)) {
             if (record.headerAsLong(0) == 1) {
                 properties.writeByte(PropertyReader.PAYLOAD_FORMAT);
@@ -109,6 +150,7 @@ public final class RecordToPublish {
                 renamed(PRIORITY, record);
             }
         } else if (record.headerNameIs(MessageHeaders.DEATH_REASON)) {
+            died = true;
             renamed(DEATH_REASON, record);
         } else if (record.headerNameIs(MessageHeaders.DEATH_QUEUE)) {
             renamed(DEATH_QUEUE, record);
@@ -144,6 +186,8 @@ public final class RecordToPublish {
             if (!Utf8.isValid(in, record.headerNameStart(), record.headerNameLength())) {
                 return;
             }
+            hasKeyProperty |= record.headerNameIs(PublishToRecord.KEY_PROPERTY);
+            hasTimestamp |= record.headerNameIs(MessageHeaders.TIMESTAMP);
             properties.writeByte(PropertyReader.USER_PROPERTY);
             properties.writeShort(record.headerNameLength());
             properties.writeBytes(in, record.headerNameStart(), record.headerNameLength());

@@ -25,6 +25,7 @@ public final class SessionLimits {
     private final Set<QueueId> full = ConcurrentHashMap.newKeySet();
     private final LongAdder dropped = new LongAdder();
     private final LongAdder delivered = new LongAdder();
+    private final LongAdder received = new LongAdder();
 
     /**
      * Creates the limits.
@@ -86,6 +87,16 @@ public final class SessionLimits {
 
     void countDelivered(int messages) {
         delivered.add(messages);
+    }
+
+    /** Counts what one read of a publisher brought. */
+    public void countReceived(int messages) {
+        received.add(messages);
+    }
+
+    /** Messages that clients published. */
+    public long received() {
+        return received.sum();
     }
 
     /** Messages dropped because a subscriber was too slow, they expired or exceeded its packet size. */

@@ -174,7 +174,7 @@ public final class ClusterHandler {
 
     private CompletableFuture<MetadataResponseTopic> byName(Request request, String name, boolean create) {
         var caller = request.caller();
-        if (!Topics.may(caller, Operation.READ, name) && !Topics.may(caller, Operation.WRITE, name)) {
+        if (!topics.may(caller, Operation.READ, name) && !topics.may(caller, Operation.WRITE, name)) {
             return CompletableFuture.completedFuture(refusal(name, Errors.TOPIC_AUTHORIZATION_FAILED));
         }
         StreamInfo stream = topics.stream(caller, name);

@@ -71,14 +71,14 @@ public final class ConfigsHandler {
                     .setErrorMessage("configs of " + type + " are not available");
         }
         String name = resource.resourceName();
-        if (!Topics.may(caller, Operation.READ, name) && !Topics.may(caller, Operation.CONFIGURE, name)) {
+        if (!topics.may(caller, Operation.READ, name) && !topics.may(caller, Operation.CONFIGURE, name)) {
             return result.setErrorCode(Errors.TOPIC_AUTHORIZATION_FAILED.code());
         }
         StreamInfo stream = topics.stream(caller, name);
         if (stream == null) {
             return result.setErrorCode(Errors.UNKNOWN_TOPIC_OR_PARTITION.code());
         }
-        Map<String, String> explicit = topics.host(caller).streamConfigs(name);
+        Map<String, String> explicit = topics.host(caller).streamConfigs(topics.streamName(caller, name));
         TopicConfigs.describe(stream.config())
                 .forEach((key, value) -> add(
                         result, resource, key, value, TopicConfigs.isFixed(key), TopicsHandler.source(explicit, key)));
@@ -126,14 +126,14 @@ public final class ConfigsHandler {
         if (ConfigResource.Type.forId(resource.resourceType()) != ConfigResource.Type.TOPIC) {
             return refused(result, Errors.INVALID_REQUEST, "only configs of topics can be altered");
         }
-        if (!Topics.may(caller, Operation.CONFIGURE, name)) {
+        if (!topics.may(caller, Operation.CONFIGURE, name)) {
             return refused(result, Errors.TOPIC_AUTHORIZATION_FAILED, Errors.TOPIC_AUTHORIZATION_FAILED.message());
         }
         StreamInfo stream = topics.stream(caller, name);
         if (stream == null) {
             return refused(result, Errors.UNKNOWN_TOPIC_OR_PARTITION, Errors.UNKNOWN_TOPIC_OR_PARTITION.message());
         }
-        Map<String, String> configs = new HashMap<>(topics.host(caller).streamConfigs(name));
+        Map<String, String> configs = new HashMap<>(topics.host(caller).streamConfigs(topics.streamName(caller, name)));
         StreamConfig config;
         try {
             for (var change : resource.configs()) {
@@ -147,7 +147,7 @@ public final class ConfigsHandler {
             return CompletableFuture.completedFuture(result);
         }
         return topics.host(caller)
-                .alterStream(caller, name, config, configs)
+                .alterStream(caller, topics.streamName(caller, name), config, configs)
                 .handle((altered, error) -> error == null
                         ? result
                         : result.setErrorCode(KafkaErrors.of(error).code())

@@ -71,7 +71,7 @@ public final class TopicsHandler {
 
     private CompletionStage<CreatableTopicResult> create(Caller caller, CreatableTopic topic, boolean validateOnly) {
         String name = topic.name();
-        if (!Topics.may(caller, Operation.CONFIGURE, name)) {
+        if (!topics.may(caller, Operation.CONFIGURE, name)) {
             return refused(name, Errors.TOPIC_AUTHORIZATION_FAILED, null);
         }
         if (!Topics.isTopicName(name)) {
@@ -162,7 +162,7 @@ public final class TopicsHandler {
             return CompletableFuture.completedFuture(result.setErrorCode(refusal.code()));
         }
         return topics.host(caller)
-                .deleteStream(caller, name)
+                .deleteStream(caller, topics.streamName(caller, name))
                 .handle((deleted, error) -> error == null
                         ? result
                         : result.setErrorCode(KafkaErrors.of(error).code())
@@ -170,7 +170,7 @@ public final class TopicsHandler {
     }
 
     private Errors may(Caller caller, String name) {
-        if (!Topics.may(caller, Operation.CONFIGURE, name)) {
+        if (!topics.may(caller, Operation.CONFIGURE, name)) {
             return Errors.TOPIC_AUTHORIZATION_FAILED;
         }
         return topics.stream(caller, name) == null ? Errors.UNKNOWN_TOPIC_OR_PARTITION : Errors.NONE;
@@ -212,7 +212,7 @@ public final class TopicsHandler {
             return CompletableFuture.completedFuture(result);
         }
         return topics.host(caller)
-                .addPartitions(caller, name, topic.count())
+                .addPartitions(caller, topics.streamName(caller, name), topic.count())
                 .handle((grown, error) -> error == null
                         ? result
                         : result.setErrorCode(KafkaErrors.of(error).code())

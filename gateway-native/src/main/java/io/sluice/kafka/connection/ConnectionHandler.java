@@ -61,6 +61,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     private final Authenticator authenticator;
     private final int maxInFlight;
     private final RequestDecoder decoder;
+    private final long firstRequestMillis;
     private final long idlePeriods;
     private final ArrayDeque<Request> unanswered = new ArrayDeque<>();
     private final ConnectionState state = new ConnectionState();
@@ -75,6 +76,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     private int pauses;
     private int waiting;
     private @Nullable ScheduledFuture<?> watch;
+    private @Nullable ScheduledFuture<?> firstRequest;
     private boolean progress;
     private int quietPeriods;
     private long lastOutput;
@@ -86,16 +88,14 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
      * Makes a handler.
      *
      * @param decoder the handler before this one, which is told when to hold requests back
-     * @param maxInFlight unanswered requests above which no more are started
-     * @param idleMillis time without a request after which the connection is closed, ms
      */
-    ConnectionHandler(
-            Apis apis, Authenticator authenticator, RequestDecoder decoder, int maxInFlight, long idleMillis) {
+    ConnectionHandler(Apis apis, Authenticator authenticator, RequestDecoder decoder, NativePipeline.Limits limits) {
         this.apis = apis;
         this.authenticator = authenticator;
         this.decoder = decoder;
-        this.maxInFlight = maxInFlight;
-        this.idlePeriods = Math.max(1, idleMillis / WATCH_MILLIS);
+        this.maxInFlight = limits.maxInFlight();
+        this.firstRequestMillis = limits.firstRequestMillis();
+        this.idlePeriods = Math.max(1, limits.idleMillis() / WATCH_MILLIS);
         decoder.onStarvation(this::updateReading);
     }
 
@@ -127,6 +127,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
         watch = handlerContext
                 .executor()
                 .scheduleWithFixedDelay(this::check, WATCH_MILLIS, WATCH_MILLIS, TimeUnit.MILLISECONDS);
+        waitForFirst(handlerContext);
         authenticator
                 .authenticate(new Authenticator.Credentials("kafka", null, null, null, remote, local))
                 .whenCompleteAsync(this::authenticated, handlerContext.executor());
@@ -186,6 +187,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
         if (waiting > 0 && request.context().header.apiKey() != ApiKeys.FETCH) {
             endWaits();
         }
+        stopWaitingForFirst();
         unanswered.add(request);
         inFlight++;
         if (inFlight >= maxInFlight) {
@@ -198,6 +200,27 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
             if (!request.isDone()) {
                 request.fail(e);
             }
+        }
+    }
+
+    private void waitForFirst(ChannelHandlerContext current) {
+        firstRequest =
+                current.executor().schedule(() -> firstIsLate(current), firstRequestMillis, TimeUnit.MILLISECONDS);
+    }
+
+    private void firstIsLate(ChannelHandlerContext current) {
+        if (decoder.isStarved()) {
+            waitForFirst(current); // it is the broker that does not read
+        } else {
+            close(caller == null ? "not authenticated in time" : "no request within " + firstRequestMillis + " ms");
+        }
+    }
+
+    private void stopWaitingForFirst() {
+        ScheduledFuture<?> timer = firstRequest;
+        if (timer != null) {
+            firstRequest = null;
+            timer.cancel(false);
         }
     }
 
@@ -345,8 +368,6 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
         quietPeriods++;
         if (decoder.isWithinRequest() && context().channel().config().isAutoRead()) {
             close("stopped in the middle of a request");
-        } else if (caller == null) {
-            close("not authenticated in time");
         } else if (output != 0 && quietPeriods >= OUTPUT_PERIODS) {
             close("does not take its answers");
         } else if (unanswered.isEmpty() && inFlight == 0 && quietPeriods >= idlePeriods) {
@@ -393,6 +414,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
         if (watch != null) {
             watch.cancel(false);
         }
+        stopWaitingForFirst();
         for (Request request : unanswered) {
             AbstractResponse response = request.response();
             if (response != null) {

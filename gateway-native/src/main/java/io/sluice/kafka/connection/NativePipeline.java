@@ -17,9 +17,11 @@ public final class NativePipeline extends ChannelInitializer<Channel> {
      * @param maxRequestBytes largest accepted request, bytes
      * @param requestMemoryBytes budget for requests still arriving, over all connections, bytes
      * @param maxInFlight unanswered requests per connection before it is no longer read
+     * @param firstRequestMillis time in which the first request must have arrived whole, ms
      * @param idleMillis time without a request after which a connection is closed, ms
      */
-    public record Limits(int maxRequestBytes, long requestMemoryBytes, int maxInFlight, long idleMillis) {}
+    public record Limits(
+            int maxRequestBytes, long requestMemoryBytes, int maxInFlight, long firstRequestMillis, long idleMillis) {}
 
     public NativePipeline(Apis apis, Authenticator authenticator, Limits limits) {
         this.apis = apis;
@@ -31,9 +33,6 @@ public final class NativePipeline extends ChannelInitializer<Channel> {
     @Override
     protected void initChannel(Channel channel) {
         RequestDecoder decoder = new RequestDecoder(apis, limits.maxRequestBytes(), memory);
-        channel.pipeline()
-                .addLast(decoder)
-                .addLast(
-                        new ConnectionHandler(apis, authenticator, decoder, limits.maxInFlight(), limits.idleMillis()));
+        channel.pipeline().addLast(decoder).addLast(new ConnectionHandler(apis, authenticator, decoder, limits));
     }
 }

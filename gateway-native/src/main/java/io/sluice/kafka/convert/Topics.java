@@ -9,7 +9,9 @@ import io.sluice.log.StreamId;
 import io.sluice.log.StreamInfo;
 import io.sluice.routing.Broker;
 import io.sluice.routing.RoutingException;
+import io.sluice.routing.RoutingTable;
 import io.sluice.routing.VirtualHost;
+import io.sluice.routing.topic.KafkaNames;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -20,8 +22,8 @@ import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Streams as Kafka's topics: same name, topic id = stream id. Internal streams, and streams whose name is no topic name, are
- * not topics. Thread-safe.
+ * Streams as Kafka's topics: names by {@link KafkaNames}, topic id = stream id. Internal streams, and streams whose name would be
+ * too long, are not topics. Names here are topic names unless said otherwise. Thread-safe.
  */
 public final class Topics {
     private static final Set<String> HIDDEN = Set.of(
@@ -58,20 +60,37 @@ public final class Topics {
 
     /** The stream of this topic name, null if there is none or it is internal. */
     public @Nullable StreamInfo stream(Caller caller, String name) {
-        return isTopicName(name) ? host(caller).table().stream(name) : null;
+        return isTopicName(name) ? host(caller).table().stream(streamName(caller, name)) : null;
+    }
+
+    /** The name of the stream that has this topic name, or would have it. */
+    public String streamName(Caller caller, String name) {
+        RoutingTable table = host(caller).table();
+        if (table.stream(name) != null) {
+            return name;
+        }
+        String escaped = KafkaNames.escapedStream(name);
+        return escaped != null && table.stream(escaped) != null ? escaped : name;
+    }
+
+    /** The topic name of a stream, null if it is none for Kafka clients. */
+    public static @Nullable String topicName(String stream) {
+        String name = HIDDEN.contains(stream) ? null : KafkaNames.topicOf(stream);
+        return name == null || !isTopicName(name) ? null : name;
     }
 
     /** The name of the topic with this id, null if there is none. */
     public @Nullable String name(Caller caller, Uuid id) {
-        String name = host(caller).streamName(streamId(id));
-        return name == null || !isTopicName(name) ? null : name;
+        String stream = host(caller).streamName(streamId(id));
+        return stream == null ? null : topicName(stream);
     }
 
     /** All topics that the caller may read. */
     public List<String> names(Caller caller) {
         List<String> names = new ArrayList<>();
-        for (String name : host(caller).table().streamNames()) {
-            if (isTopicName(name) && (may(caller, Operation.READ, name) || may(caller, Operation.WRITE, name))) {
+        for (String stream : host(caller).table().streamNames()) {
+            String name = topicName(stream);
+            if (name != null && (may(caller, Operation.READ, name) || may(caller, Operation.WRITE, name))) {
                 names.add(name);
             }
         }
@@ -93,8 +112,9 @@ public final class Topics {
                 : new Lookup(stream, partition, Errors.NONE);
     }
 
-    public static boolean may(Caller caller, Operation operation, String name) {
-        return caller.may(operation, Resource.Kind.STREAM, name);
+    /** Asks for permission on the stream of this topic name. */
+    public boolean may(Caller caller, Operation operation, String name) {
+        return caller.may(operation, Resource.Kind.STREAM, streamName(caller, name));
     }
 
     /** True for a name that Kafka clients may use; internal streams are not among them. */

@@ -38,9 +38,10 @@ public final class GroupTopics {
         for (VirtualHost host : broker.virtualHosts()) {
             GroupScope scope = GroupScope.of(host.name());
             RoutingTable table = host.table();
-            for (String name : table.streamNames()) {
-                StreamInfo stream = Topics.isTopicName(name) ? table.stream(name) : null;
-                if (stream != null) {
+            for (String streamName : table.streamNames()) {
+                String name = Topics.topicName(streamName);
+                StreamInfo stream = name == null ? null : table.stream(streamName);
+                if (name != null && stream != null) {
                     present.add(new Topic(scope.in(name), Topics.topicId(stream), stream.partitions()));
                 }
             }

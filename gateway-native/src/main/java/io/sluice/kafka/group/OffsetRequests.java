@@ -139,7 +139,7 @@ final class OffsetRequests {
                 topic.setName(name == null ? "" : name);
                 Errors error = name == null
                         ? Errors.UNKNOWN_TOPIC_ID
-                        : Topics.may(caller, Operation.READ, name) ? Errors.NONE : Errors.TOPIC_AUTHORIZATION_FAILED;
+                        : topics.may(caller, Operation.READ, name) ? Errors.NONE : Errors.TOPIC_AUTHORIZATION_FAILED;
                 if (error != Errors.NONE) {
                     refused.add(refusal(topic, error));
                 }
@@ -151,7 +151,7 @@ final class OffsetRequests {
                 .fetch(request.context(), group, requireStable)
                 .thenApply(answer -> {
                     List<OffsetFetchResponseTopics> found = new ArrayList<>(answer.topics());
-                    found.removeIf(topic -> all && !Topics.may(caller, Operation.READ, topic.name()));
+                    found.removeIf(topic -> all && !topics.may(caller, Operation.READ, topic.name()));
                     if (request.version() >= TOPIC_IDS) {
                         found.forEach(topic -> {
                             StreamInfo stream = topics.stream(caller, topic.name());
@@ -186,7 +186,7 @@ final class OffsetRequests {
         if (name == null) {
             return Errors.UNKNOWN_TOPIC_ID;
         }
-        if (!Topics.may(request.caller(), Operation.READ, name)) {
+        if (!topics.may(request.caller(), Operation.READ, name)) {
             return Errors.TOPIC_AUTHORIZATION_FAILED;
         }
         return topics.stream(request.caller(), name) == null ? Errors.UNKNOWN_TOPIC_OR_PARTITION : Errors.NONE;

@@ -1,6 +1,7 @@
 package io.sluice.kafka.produce;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.sluice.access.Caller;
 import io.sluice.access.Operation;
 import io.sluice.kafka.connection.ApiHandler;
@@ -11,9 +12,13 @@ import io.sluice.log.Durability;
 import io.sluice.log.LogException;
 import io.sluice.log.StreamInfo;
 import io.sluice.log.record.BatchValidator;
+import io.sluice.log.record.DecodedBatch;
+import io.sluice.message.RecordView;
 import io.sluice.shard.ShardProxy;
+import java.util.concurrent.atomic.LongAdder;
 import org.apache.kafka.common.message.ProduceRequestData;
 import org.apache.kafka.common.message.ProduceResponseData;
+import org.apache.kafka.common.message.ProduceResponseData.BatchIndexAndErrorMessage;
 import org.apache.kafka.common.message.ProduceResponseData.PartitionProduceResponse;
 import org.apache.kafka.common.message.ProduceResponseData.TopicProduceResponse;
 import org.apache.kafka.common.protocol.Errors;
@@ -25,16 +30,25 @@ import org.apache.kafka.common.requests.ProduceRequest;
  * connection, in order, and the connection is not read.
  */
 public final class ProduceHandler implements ApiHandler {
+    /** Largest batch for a compacted topic after decompression, bytes. */
+    private static final int MAX_DECODED_BYTES = 64 << 20;
+
     private final ShardProxy shard;
     private final Topics topics;
     private final Durability durabilityAll;
     private final Durability durabilityFew;
+    private final LongAdder received = new LongAdder();
 
     public ProduceHandler(ShardProxy shard, Topics topics, Durability durabilityAll, Durability durabilityFew) {
         this.shard = shard;
         this.topics = topics;
         this.durabilityAll = durabilityAll;
         this.durabilityFew = durabilityFew;
+    }
+
+    /** Well-formed records that producers sent since the start. */
+    public long received() {
+        return received.sum();
     }
 
     @Override
@@ -97,10 +111,13 @@ public final class ProduceHandler implements ApiHandler {
         }
         ByteBuf batches = request.frame().retainedRecords(recordSet);
         try {
-            check(batches, stream.config().maxBatchBytes());
+            received.add(check(batches, stream.config().maxBatchBytes()).records());
         } catch (LogException e) {
             batches.release();
             pending.refuse(answer, KafkaErrors.of(e), KafkaErrors.message(e));
+            return;
+        }
+        if (stream.config().compact() && !checkKeys(pending, answer, batches, name)) {
             return;
         }
         Durability level = stream.config().durability();
@@ -113,8 +130,50 @@ public final class ProduceHandler implements ApiHandler {
                         caller, partition.id(), batches, level, pending.part(answer, partition)));
     }
 
+    /**
+     * A compacted topic keeps the newest record of each key, so each must have one (Kafka: INVALID_RECORD). Looks into compressed
+     * batches too.
+     *
+     * @return false if the batch is refused; its reference is given back then
+     */
+    private static boolean checkKeys(
+            PendingProduce pending, PartitionProduceResponse answer, ByteBuf batches, String name) {
+        try {
+            DecodedBatch decoded =
+                    DecodedBatch.decode(batches.retainedDuplicate(), PooledByteBufAllocator.DEFAULT, MAX_DECODED_BYTES);
+            try {
+                RecordView record = new RecordView();
+                for (int i = 0; i < decoded.recordCount(); i++) {
+                    decoded.recordAt(i, record);
+                    if (record.keyLength() < 0) {
+                        answer.recordErrors()
+                                .add(new BatchIndexAndErrorMessage()
+                                        .setBatchIndex(i)
+                                        .setBatchIndexErrorMessage("record without a key"));
+                    }
+                }
+            } finally {
+                decoded.release();
+            }
+        } catch (LogException e) {
+            batches.release();
+            pending.refuse(answer, KafkaErrors.of(e), KafkaErrors.message(e));
+            return false;
+        }
+        if (!answer.recordErrors().isEmpty()) {
+            batches.release();
+            pending.refuse(
+                    answer,
+                    Errors.INVALID_RECORD,
+                    "Compacted topic '" + name + "' cannot accept messages without key: "
+                            + answer.recordErrors().size() + " have none.");
+            return false;
+        }
+        return true;
+    }
+
     /** As Kafka: a producer sends exactly one batch per partition, and no transaction is open here. */
-    private static void check(ByteBuf batches, int maxBatchBytes) {
+    private static BatchValidator.Summary check(ByteBuf batches, int maxBatchBytes) {
         BatchValidator.Summary summary = BatchValidator.validate(batches, maxBatchBytes);
         if (summary.batches() != 1) {
             throw new LogException(
@@ -123,5 +182,6 @@ public final class ProduceHandler implements ApiHandler {
         if (summary.transactional()) {
             throw new LogException(LogException.Reason.UNSUPPORTED_FORMAT, "transactions are not available");
         }
+        return summary;
     }
 }

@@ -15,6 +15,7 @@ import io.sluice.routing.RoutingException.Reason;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredStream;
 import io.sluice.routing.catalog.HostTable.StreamEntry;
 import io.sluice.routing.replay.InternalStreams;
+import io.sluice.routing.topic.KafkaNames;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -56,6 +57,7 @@ final class StreamChanges {
             throw refuse(
                     Reason.PRECONDITION_FAILED, "'" + name + "' in vhost '" + vhost + "' is a queue, not a stream");
         }
+        refuseTakenTopic(host, name);
         if (partitions < 1) {
             throw refuse(Reason.PRECONDITION_FAILED, "a stream needs at least 1 partition, not " + partitions);
         }
@@ -71,6 +73,16 @@ final class StreamChanges {
                             return info;
                         },
                         catalog.shard);
+    }
+
+    /** To Kafka clients two streams must not have one name. */
+    private static void refuseTakenTopic(HostEdit host, String name) {
+        String other = KafkaNames.isLegal(name) ? KafkaNames.escapedStream(name) : KafkaNames.topicOf(name);
+        if (other != null && host.streams.containsKey(other)) {
+            throw refuse(
+                    Reason.PRECONDITION_FAILED,
+                    "stream '" + name + "' would have the same name as stream '" + other + "' for Kafka clients");
+        }
     }
 
     /** Takes the stream and its bindings out of the catalog; answers its id, so that its data goes once that is durable. */

@@ -46,6 +46,14 @@ public final class RecordAddress {
                 || record.findHeader(MessageHeaders.DURABLE);
     }
 
+    /** True if a Kafka producer wrote the record, rather than a door that notes what it came with. */
+    public static boolean isOfProducer(RecordView record) {
+        return !record.findHeader(MessageHeaders.ROUTING_KEY)
+                && !record.findHeader(MessageHeaders.QOS)
+                && !record.findHeader(MessageHeaders.EXCHANGE)
+                && !record.findHeader(MessageHeaders.DURABLE);
+    }
+
     /** Its MQTT topic, null if it names none that a client could have published to: Kafka producers set any header. */
     private static @Nullable String mqttTopic(RecordView record) {
         if (record.findHeader(MessageHeaders.TOPIC)) {

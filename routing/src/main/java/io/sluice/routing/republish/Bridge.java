@@ -197,9 +197,14 @@ final class Bridge implements AdvanceListener {
         RecordCopy.fields(out, record);
         batch.headers();
         int headers = RecordCopy.checkedHeaders(out, record) + RecordCopy.address(out, record, spec.exchange(), key);
-        if (!RecordAddress.isRouted(record)) {
-            RecordFields.writeHeader(out, MessageHeaders.DURABLE, DURABLE); // a Kafka producer's: in a log, so durable
+        if (RecordAddress.isOfProducer(record)) {
+            RecordFields.writeHeader(out, MessageHeaders.DURABLE, DURABLE); // it is in a log
             headers++;
+            if (record.timestamp() >= 0 && !record.findHeader(MessageHeaders.TIMESTAMP)) {
+                byte[] seconds = Long.toString(record.timestamp() / 1000).getBytes(UTF_8);
+                RecordFields.writeHeader(out, MessageHeaders.TIMESTAMP, seconds);
+                headers++;
+            }
         }
         batch.end(headers, route.stored(), spec.exchange().hashCode(), record.timestamp(), Durability.GROUP, offset);
         return true;

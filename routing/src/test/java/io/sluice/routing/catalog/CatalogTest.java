@@ -293,6 +293,16 @@ class CatalogTest {
         assertThat(route("amq.topic", "a.b").direct()).isNotEmpty();
     }
 
+    @Test
+    void twoStreamsNeverHaveOneNameForKafkaClients() {
+        stream("a b");
+        refused(Reason.PRECONDITION_FAILED, () -> stream("a_20b"));
+        stream("x_2Fy");
+        refused(Reason.PRECONDITION_FAILED, () -> stream("x/y"));
+        get(host.deleteStream(CALLER, "a b"));
+        stream("a_20b");
+    }
+
     private QueueRef queue(String name) {
         return get(host.declareQueue(CALLER, declaration(name, true)));
     }

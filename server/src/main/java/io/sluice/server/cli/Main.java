@@ -11,13 +11,15 @@ public final class Main {
 
     /** Runs a command and ends the process with its exit code. */
     public static void main(String[] args) {
-        System.exit(run(args));
+        CommandLine defaults = new CommandLine(new SluiceCommand());
+        System.exit(run(defaults.getOut(), defaults.getErr(), args));
     }
 
-    static int run(String... args) {
+    static int run(PrintWriter out, PrintWriter err, String... args) {
         return new CommandLine(new SluiceCommand())
+                .setOut(out)
+                .setErr(err)
                 .setExecutionExceptionHandler((error, command, parsed) -> {
-                    PrintWriter err = command.getErr();
                     if (error instanceof ConfigException || error instanceof StartException) {
                         err.println("sluice: " + error.getMessage());
                         return ExitCodes.CONFIG;

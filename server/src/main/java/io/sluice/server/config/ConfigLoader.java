@@ -1,6 +1,7 @@
 package io.sluice.server.config;
 
 import io.sluice.log.Durability;
+import io.sluice.mqtt.MqttSettings;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.net.SocketException;
@@ -45,7 +46,7 @@ public final class ConfigLoader {
         return Key.all().stream()
                 .map(key -> String.format(
                         Locale.ROOT,
-                        "%-22s %-10s %s",
+                        "%-24s %-10s %s",
                         key.name(),
                         key.fallback().isEmpty() ? "-" : key.fallback(),
                         key.help()))
@@ -87,29 +88,52 @@ public final class ConfigLoader {
                         + NearestKey.of(key, Key.names()) + "'.");
             }
         });
-        String durability = Key.DURABILITY.resolve(settings);
+        String level = Key.DURABILITY.resolve(settings);
+        Durability durability = level == null ? null : Durability.valueOf(level.toUpperCase(Locale.ROOT));
         SluiceConfig config = new SluiceConfig(
                 path(Key.DATA.require(settings)),
                 bind(Key.BIND.require(settings)),
-                durability == null ? null : Durability.valueOf(durability.toUpperCase(Locale.ROOT)),
+                durability,
                 new SluiceConfig.Amqp(Key.AMQP_PORT.require(settings), Key.AMQP_MAX_MESSAGE.require(settings)),
-                new SluiceConfig.Mqtt(Key.MQTT_PORT.require(settings), Key.MQTT_MAX_PACKET.require(settings)),
+                new SluiceConfig.Mqtt(Key.MQTT_PORT.require(settings), mqtt(settings, durability)),
                 new SluiceConfig.Native(
                         Key.NATIVE_PORT.require(settings),
                         Key.NATIVE_ADVERTISED.resolve(settings),
                         Key.NATIVE_MAX_REQUEST.require(settings)),
+                Key.CONNECT_SECONDS.require(settings),
                 Key.MANAGEMENT_PORT.require(settings),
                 new SluiceConfig.Limits(
                         Key.MEMORY_LIMIT.require(settings),
                         Key.DISK_WARN.resolve(settings),
                         Key.DISK_MIN.resolve(settings),
                         Key.OPEN_FILES.require(settings),
+                        Key.CLEANER_SECONDS.require(settings),
                         Key.CHECKPOINT_SECONDS.require(settings)),
                 Key.LOG_LEVEL.require(settings),
                 routes);
         checkPorts(config);
         checkDisk(config.limits());
         return config;
+    }
+
+    private static MqttSettings mqtt(Map<String, Entry> settings, @Nullable Durability durability) {
+        MqttSettings base = MqttSettings.DEFAULT;
+        return new MqttSettings(
+                Key.MQTT_MAX_PACKET.require(settings),
+                base.maxConnectBytes(),
+                Key.CONNECT_SECONDS.require(settings) * 1_000,
+                Key.MQTT_RECEIVE_MAXIMUM.require(settings),
+                Key.MQTT_MAX_INFLIGHT.require(settings),
+                Key.MQTT_TOPIC_ALIASES.require(settings),
+                Key.MQTT_MAX_KEEP_ALIVE.require(settings),
+                Key.MQTT_MAX_CONNECTIONS.require(settings),
+                Key.MQTT_MAX_SESSIONS.require(settings),
+                Key.MQTT_MAX_SUBSCRIPTIONS.require(settings),
+                Key.MQTT_MAX_QUEUED.require(settings),
+                Key.MQTT_MAX_PENDING.require(settings),
+                Key.MQTT_MAX_PENDING_SIZE.require(settings),
+                Key.MQTT_MAX_PENDING_TOTAL.require(settings),
+                durability == null ? base.durability() : durability);
     }
 
     private static void checkDisk(SluiceConfig.Limits limits) {

@@ -40,6 +40,60 @@ record Key<T>(String name, String fallback, String help, Function<String, T> par
     static final Key<Integer> MQTT_PORT = add("mqtt.port", "1883", "TCP port for MQTT, 0 = any free", Values::port);
     static final Key<Integer> MQTT_MAX_PACKET =
             add("mqtt.max-packet-size", "1MiB", "largest MQTT packet, up to 256MiB", Values.size(1 << 10, 256 << 20));
+    static final Key<Integer> MQTT_MAX_INFLIGHT = add(
+            "mqtt.max-inflight",
+            "1000",
+            "QoS 1 messages to one client that may wait for their PUBACK, 1 to 65535",
+            Values.number(1, 65_535));
+    static final Key<Integer> MQTT_RECEIVE_MAXIMUM = add(
+            "mqtt.receive-maximum",
+            "1000",
+            "QoS 1 messages of one client that may wait for their PUBACK, 1 to 65535",
+            Values.number(1, 65_535));
+    static final Key<Integer> MQTT_MAX_QUEUED = add(
+            "mqtt.max-queued",
+            "1000000",
+            "QoS 1 messages kept for one persistent session, 1 to 1000000000",
+            Values.number(1, 1_000_000_000));
+    static final Key<Integer> MQTT_MAX_PENDING = add(
+            "mqtt.max-pending",
+            "100000",
+            "messages that may wait in memory for one slow client, 1 to 10000000",
+            Values.number(1, 10_000_000));
+    static final Key<Long> MQTT_MAX_PENDING_SIZE = add(
+            "mqtt.max-pending-size",
+            "64MiB",
+            "bytes that may wait in memory for one slow client",
+            Values.longSize(1 << 10, 1L << 40));
+    static final Key<Long> MQTT_MAX_PENDING_TOTAL = add(
+            "mqtt.max-pending-total",
+            "256MiB",
+            "bytes that may wait in memory for all slow clients together",
+            Values.longSize(1 << 10, 1L << 40));
+    static final Key<Integer> MQTT_MAX_CONNECTIONS = add(
+            "mqtt.max-connections",
+            "1000000",
+            "MQTT connections at a time, 1 to 100000000",
+            Values.number(1, 100_000_000));
+    static final Key<Integer> MQTT_MAX_SESSIONS = add(
+            "mqtt.max-sessions", "1000000", "persistent MQTT sessions, 0 to 100000000", Values.number(0, 100_000_000));
+    static final Key<Integer> MQTT_MAX_SUBSCRIPTIONS = add(
+            "mqtt.max-subscriptions",
+            "10000",
+            "subscriptions of one session, 1 to 1000000",
+            Values.number(1, 1_000_000));
+    static final Key<Integer> MQTT_TOPIC_ALIASES =
+            add("mqtt.topic-alias-maximum", "32", "topic aliases of one client, 0 to 65535", Values.number(0, 65_535));
+    static final Key<Integer> MQTT_MAX_KEEP_ALIVE = add(
+            "mqtt.max-keep-alive",
+            "65535",
+            "longest keep-alive in seconds, 1 to 65535; below 65535 also for clients that ask for none",
+            Values.number(1, 65_535));
+    static final Key<Integer> CONNECT_SECONDS = add(
+            "connect.timeout-seconds",
+            "10",
+            "time for MQTT's CONNECT, for AMQP's header and then its login, for the first Kafka request, 1 to 600",
+            Values.number(1, 600));
     static final Key<Integer> NATIVE_PORT =
             add("native.port", "9092", "TCP port for Kafka clients, 0 = any free", Values::port);
     static final Key<SluiceConfig.Advertised> NATIVE_ADVERTISED = add(
@@ -74,6 +128,11 @@ record Key<T>(String name, String fallback, String help, Function<String, T> par
             "10",
             "longest time between checkpoints, up to 3600; 0 = none while running: the next start replays everything",
             Values.number(0, 3_600));
+    static final Key<Integer> CLEANER_SECONDS = add(
+            "cleaner.seconds",
+            "30",
+            "how often old segments are deleted and topics compacted, up to 86400; 0 = never",
+            Values.number(0, 86_400));
     static final Key<Integer> OPEN_FILES =
             add("files.open", "2000", "segment files kept open, 64 to 1000000", Values.number(64, 1_000_000));
     static final Key<String> LOG_LEVEL = add(

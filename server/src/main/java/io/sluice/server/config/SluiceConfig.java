@@ -1,6 +1,7 @@
 package io.sluice.server.config;
 
 import io.sluice.log.Durability;
+import io.sluice.mqtt.MqttSettings;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.List;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param amqp AMQP door
  * @param mqtt MQTT door
  * @param kafka native door
+ * @param connectSeconds time in which a new connection must have said who it is
  * @param managementPort port of the management listener, 0 for a free one
  * @param limits bounds on memory, disk and files
  * @param logLevel least severe level that is logged
@@ -27,6 +29,7 @@ public record SluiceConfig(
         Amqp amqp,
         Mqtt mqtt,
         Native kafka,
+        int connectSeconds,
         int managementPort,
         Limits limits,
         String logLevel,
@@ -44,9 +47,9 @@ public record SluiceConfig(
      * MQTT door.
      *
      * @param port TCP port, 0 for a free one
-     * @param maxPacketBytes largest packet, bytes
+     * @param settings limits
      */
-    public record Mqtt(int port, int maxPacketBytes) {}
+    public record Mqtt(int port, MqttSettings settings) {}
 
     /**
      * Native door.
@@ -72,6 +75,7 @@ public record SluiceConfig(
      * @param diskWarnBytes free disk space below which a warning is logged, null = twice {@code diskMinBytes}
      * @param diskMinBytes free disk space below which publishers are paused or refused, null = chosen by the engine
      * @param openFiles segment files kept open
+     * @param cleanerSeconds period of retention and compaction, 0 = never
      * @param checkpointSeconds longest time between checkpoints, 0 = none while running
      */
     public record Limits(
@@ -79,5 +83,6 @@ public record SluiceConfig(
             @Nullable Long diskWarnBytes,
             @Nullable Long diskMinBytes,
             int openFiles,
+            int cleanerSeconds,
             int checkpointSeconds) {}
 }

@@ -10,14 +10,16 @@ import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.timeout.ReadTimeoutHandler;
+import io.sluice.server.metrics.BrokerMetrics;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the management port speaks: {@code /healthz} (alive), {@code /readyz} (serving), {@code /metrics} (Prometheus text) and
- * {@code /sluice/v1/routes}. Line, header and body sizes are bounded before anything is looked at; request bodies are never
+ * What the management port speaks: {@code /healthz} (alive), {@code /readyz} (serving), {@code /metrics} and {@code
+ * /metrics/per-object} (Prometheus text), {@code /sluice/v1/routes}. Line, header and body sizes are bounded before anything is looked at; request bodies are never
  * decompressed.
  */
 public final class ManagementServer extends ChannelInitializer<Channel> {
@@ -34,28 +36,30 @@ public final class ManagementServer extends ChannelInitializer<Channel> {
      * Describes the port.
      *
      * @param notReady reason why the broker does not serve, null when it does
-     * @param metrics Prometheus text exposition
+     * @param metrics what is exposed
      * @param worker runs what would hold up an event loop
      * @param routes routes
      */
     public ManagementServer(
-            Supplier<@Nullable String> notReady, Supplier<String> metrics, Executor worker, RoutesEndpoint routes) {
+            Supplier<@Nullable String> notReady, BrokerMetrics metrics, Executor worker, RoutesEndpoint routes) {
         endpoints = new Endpoints.Builder()
                 .add(HttpMethod.GET, "/healthz", body -> CompletableFuture.completedFuture(Reply.text(OK, "ok\n")))
                 .add(HttpMethod.GET, "/readyz", body -> CompletableFuture.completedFuture(ready(notReady.get())))
-                .add(
-                        HttpMethod.GET,
-                        "/metrics",
-                        body -> CompletableFuture.supplyAsync(
-                                () -> new Reply(
-                                        OK,
-                                        "text/plain; version=0.0.4; charset=utf-8",
-                                        metrics.get().getBytes(UTF_8)),
-                                worker))
+                .add(HttpMethod.GET, "/metrics", body -> exposition(metrics::scrape, worker))
+                .add(HttpMethod.GET, "/metrics/per-object", body -> exposition(metrics::scrapePerQueue, worker))
                 .add(HttpMethod.GET, RoutesEndpoint.PATH, routes::list)
                 .add(HttpMethod.POST, RoutesEndpoint.PATH, routes::add)
                 .add(HttpMethod.DELETE, RoutesEndpoint.PATH, routes::remove)
                 .build();
+    }
+
+    private static CompletionStage<Reply> exposition(Supplier<String> text, Executor worker) {
+        return CompletableFuture.supplyAsync(
+                () -> new Reply(
+                        OK,
+                        "text/plain; version=0.0.4; charset=utf-8",
+                        text.get().getBytes(UTF_8)),
+                worker);
     }
 
     private static Reply ready(@Nullable String reason) {

@@ -13,15 +13,18 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.netty.buffer.ByteBufAllocatorMetric;
 import io.netty.buffer.PooledByteBufAllocator;
+import io.sluice.routing.Broker;
 import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The broker's meters. They read counters that exist anyway, at scrape time, so that counting costs a message nothing here. Names
- * are {@code sluice_*}; labels are protocol, virtual host and queue only. Thread-safe.
+ * are {@code sluice_*}; labels are protocol and virtual host, and queue where figures per queue are asked for. Thread-safe.
  */
 public final class BrokerMetrics implements AutoCloseable {
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final JvmGcMetrics gc = new JvmGcMetrics();
+    private volatile @Nullable QueueFigures queueFigures;
 
     public BrokerMetrics() {
         gc.bindTo(registry);
@@ -36,7 +39,8 @@ public final class BrokerMetrics implements AutoCloseable {
         bytes("sluice.buffers.heap", "Heap memory of pooled buffers", buffers, metric -> metric.usedHeapMemory());
     }
 
-    private <T> void bytes(String name, String description, T source, ToDoubleFunction<T> value) {
+    /** Adds a gauge of bytes. */
+    public <T> void bytes(String name, String description, T source, ToDoubleFunction<T> value) {
         Gauge.builder(name, source, value)
                 .description(description)
                 .baseUnit("bytes")
@@ -73,9 +77,30 @@ public final class BrokerMetrics implements AutoCloseable {
                 .register(registry);
     }
 
-    /** The Prometheus text exposition. Reads every source; takes milliseconds. */
+    /** Adds the connections of a door: how many are open, and how many there were. */
+    public ConnectionCount connections(String protocol) {
+        ConnectionCount count = new ConnectionCount();
+        gauge("sluice.connections", "Open connections", protocol, count, ConnectionCount::open);
+        counter("sluice.connections.opened", "Connections accepted", protocol, count, ConnectionCount::total);
+        return count;
+    }
+
+    /** Adds the totals of queues per virtual host, and the figures per queue behind {@link #scrapePerQueue}. */
+    public void queues(Broker broker) {
+        QueueFigures figures = new QueueFigures(broker);
+        figures.bindTo(registry);
+        queueFigures = figures;
+    }
+
+    /** The Prometheus text exposition. Reads every source; takes milliseconds, with a million queues a second. */
     public String scrape() {
         return registry.scrape();
+    }
+
+    /** Figures of each queue in the same format, of at most {@value QueueFigures#LISTED} queues; empty while starting. */
+    public String scrapePerQueue() {
+        QueueFigures figures = queueFigures;
+        return figures == null ? "" : figures.perQueue();
     }
 
     @Override

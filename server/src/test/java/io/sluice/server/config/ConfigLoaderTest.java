@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sluice.log.Durability;
+import io.sluice.mqtt.MqttSettings;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
@@ -25,7 +26,8 @@ class ConfigLoaderTest {
         SluiceConfig config = load();
 
         assertThat(config.amqp()).isEqualTo(new SluiceConfig.Amqp(5672, 16 << 20));
-        assertThat(config.mqtt()).isEqualTo(new SluiceConfig.Mqtt(1883, 1 << 20));
+        assertThat(config.mqtt()).isEqualTo(new SluiceConfig.Mqtt(1883, MqttSettings.DEFAULT));
+        assertThat(config.connectSeconds()).isEqualTo(10);
         assertThat(config.kafka()).isEqualTo(new SluiceConfig.Native(9092, null, 100 << 20));
         assertThat(config.managementPort()).isEqualTo(15672);
         assertThat(config.durability()).isNull();
@@ -46,6 +48,30 @@ class ConfigLoaderTest {
         assertThat(config.amqp().port()).isEqualTo(1);
         assertThat(config.mqtt().port()).isEqualTo(20);
         assertThat(config.kafka().port()).isEqualTo(300);
+    }
+
+    @Test
+    void limitsOfTheMqttDoorAreSettingsWithBounds() {
+        MqttSettings mqtt = load(
+                        "mqtt.max-inflight=20", "mqtt.max-queued=30", "mqtt.max-pending-size=1MiB", "durability=os")
+                .mqtt()
+                .settings();
+
+        assertThat(mqtt.maxInFlight()).isEqualTo(20);
+        assertThat(mqtt.maxQueued()).isEqualTo(30);
+        assertThat(mqtt.pendingBytes()).isEqualTo(1 << 20);
+        assertThat(mqtt.durability()).isEqualTo(Durability.OS);
+        for (String beyond : List.of(
+                "mqtt.max-inflight=65536",
+                "mqtt.max-queued=0",
+                "mqtt.max-keep-alive=0",
+                "mqtt.max-subscriptions=1000001",
+                "connect.timeout-seconds=0",
+                "cleaner.seconds=-1")) {
+            assertThatThrownBy(() -> load(beyond))
+                    .isInstanceOf(ConfigException.class)
+                    .hasMessageContaining("must be a whole number from");
+        }
     }
 
     @Test

@@ -15,6 +15,7 @@ import com.rabbitmq.client.Delivery;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Date;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -152,7 +153,8 @@ class CrossProtocolIT {
 
         try (KafkaProducer<String, String> producer =
                 new KafkaProducer<>(settings(), new StringSerializer(), new StringSerializer())) {
-            ProducerRecord<String, String> record = new ProducerRecord<>("commands", "k", "go");
+            ProducerRecord<String, String> record =
+                    new ProducerRecord<>("commands", null, 1_700_000_000_123L, "k", "go");
             record.headers().add("content-type", "text/plain".getBytes(UTF_8));
             producer.send(record).get(10, TimeUnit.SECONDS);
         }
@@ -160,8 +162,58 @@ class CrossProtocolIT {
         Delivery delivery = next(queued);
         assertThat(delivery.getBody()).isEqualTo("go".getBytes(UTF_8));
         assertThat(delivery.getProperties().getContentType()).isEqualTo("text/plain");
-        assertThat(next(subscribed).getPayloadAsBytes()).isEqualTo("go".getBytes(UTF_8));
+        assertThat(delivery.getProperties().getTimestamp()).isEqualTo(new Date(1_700_000_000_000L));
+        assertThat(delivery.getProperties().getHeaders().get("x-key")).hasToString("k");
+        Mqtt5Publish publish = next(subscribed);
+        assertThat(publish.getPayloadAsBytes()).isEqualTo("go".getBytes(UTF_8));
+        assertThat(property(publish, "x-key")).isEqualTo("k");
+        assertThat(property(publish, "timestamp")).isEqualTo("1700000000");
         assertThat(readStream("commands").get(0).value()).isEqualTo("go");
+    }
+
+    @Test
+    void keyAndTimeOfTheOthersAreThoseOfTheRecord() throws Exception {
+        bindStream("times", "times.#");
+        channel.confirmSelect();
+        channel.basicPublish(
+                "amq.topic",
+                "times.a",
+                new AMQP.BasicProperties.Builder()
+                        .deliveryMode(2)
+                        .timestamp(new Date(1_600_000_000_000L))
+                        .headers(Map.of("x-key", "ka"))
+                        .build(),
+                "a".getBytes(UTF_8));
+        assertThat(channel.waitForConfirms(10_000)).isTrue();
+        device.publishWith()
+                .topic("times/m")
+                .qos(MqttQos.AT_LEAST_ONCE)
+                .userProperties()
+                .add("x-key", "km")
+                .add("timestamp", "1500000000")
+                .applyUserProperties()
+                .send();
+        device.publishWith()
+                .topic("times/junk")
+                .qos(MqttQos.AT_LEAST_ONCE)
+                .userProperties()
+                .add("timestamp", "1500000000000")
+                .applyUserProperties()
+                .send();
+
+        List<ConsumerRecord<String, String>> records = readStream("times", 3);
+        assertThat(records).extracting(ConsumerRecord::key).containsExactly("ka", "km", "times/junk");
+        assertThat(records.get(0).timestamp()).isEqualTo(1_600_000_000_000L);
+        assertThat(records.get(1).timestamp()).isEqualTo(1_500_000_000_000L);
+        assertThat(records.get(2).timestamp()).isLessThanOrEqualTo(System.currentTimeMillis());
+    }
+
+    private static String property(Mqtt5Publish publish, String name) {
+        return publish.getUserProperties().asList().stream()
+                .filter(property -> property.getName().toString().equals(name))
+                .map(property -> property.getValue().toString())
+                .findFirst()
+                .orElse("");
     }
 
     @Test
@@ -215,6 +267,10 @@ class CrossProtocolIT {
     }
 
     private static List<ConsumerRecord<String, String>> readStream(String stream) {
+        return readStream(stream, 1);
+    }
+
+    private static List<ConsumerRecord<String, String>> readStream(String stream, int count) {
         Properties settings = settings();
         settings.put("group.id", "group-" + stream);
         settings.put("auto.offset.reset", "earliest");
@@ -224,7 +280,7 @@ class CrossProtocolIT {
             consumer.subscribe(List.of(stream));
             await("record in " + stream).atMost(LIMIT).until(() -> {
                 consumer.poll(Duration.ofMillis(200)).forEach(read::add);
-                return !read.isEmpty();
+                return read.size() >= count;
             });
         }
         return read;
