@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import io.sluice.access.Caller;
 import io.sluice.log.Durability;
@@ -36,23 +37,44 @@ import io.sluice.shard.PublishBatch;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class BrokerRestartTest {
     private static final Caller CALLER = Caller.broker("/");
+    private static final Queue<String> LEAKS = new ConcurrentLinkedQueue<>();
 
     private final FakeCore.Disk disk = new FakeCore.Disk();
     private FakeCore core = new FakeCore(disk);
     private RoutingBroker broker = core.broker();
     private VirtualHost host = broker.virtualHost("/");
+
+    @BeforeAll
+    static void watchBuffers() {
+        ByteBufUtil.setLeakListener((type, records) -> LEAKS.add(type + ": " + records));
+    }
+
+    /** A leak is found when it was collected and the next buffer is allocated. */
+    @AfterAll
+    static void nothingLeaked() {
+        for (int i = 0; i < 3; i++) {
+            System.gc();
+            System.runFinalization();
+            UnpooledByteBufAllocator.DEFAULT.directBuffer(1).release();
+        }
+        assertThat(LEAKS).as("buffers not released").isEmpty();
+    }
 
     @AfterEach
     void stop() {

@@ -27,19 +27,23 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 
 /** A shard, queues and an engine without storage, for tests of the catalog's rules. */
 final class FakeCore implements ShardProxy, Queues, AutoCloseable {
     final List<PublishBatch> appended = new ArrayList<>();
+    private final Queue<PublishBatch> submitted = new ConcurrentLinkedQueue<>();
     final AtomicReference<LogException> refuseNext = new AtomicReference<>();
     final Map<QueueId, QueueRef> open = new ConcurrentHashMap<>();
     final Map<StreamId, StreamInfo> streams;
@@ -128,9 +132,15 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
 
     @Override
     public boolean submit(PublishBatch batch) {
+        submitted.add(batch);
+        if (thread.isShutdown()) {
+            batch.releaseBuffer();
+        }
         execute(() -> {
             LogException refusal = refuseNext.getAndSet(null);
-            if (refusal == null) {
+            if (refusal != null) {
+                batch.releaseBuffer();
+            } else {
                 if (disk.untilCrash-- <= 0) {
                     return; // nothing of it was stored, nobody is told
                 }
@@ -168,6 +178,14 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
     void kill() {
         thread.shutdownNow();
         disk.logs.values().forEach(FakeLog::dropListeners);
+        try {
+            if (!thread.awaitTermination(10, TimeUnit.SECONDS)) {
+                throw new IllegalStateException("the shard goes on after its end");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        submitted.forEach(PublishBatch::releaseBuffer);
     }
 
     @Override
