@@ -4,6 +4,7 @@ import static io.sluice.amqp.AmqpPeers.consume;
 import static io.sluice.amqp.AmqpPeers.factory;
 import static io.sluice.amqp.AmqpPeers.next;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.rabbitmq.client.BlockedListener;
@@ -11,12 +12,19 @@ import com.rabbitmq.client.Channel;
 import com.rabbitmq.client.Connection;
 import com.rabbitmq.client.Delivery;
 import com.rabbitmq.client.MessageProperties;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.sluice.amqp091.codec.ChannelMethod;
+import io.sluice.amqp091.codec.ConnectionMethod;
+import io.sluice.amqp091.codec.FrameWriter;
+import io.sluice.amqp091.codec.QueueMethod;
 import io.sluice.engine.LogEngine.DiskState;
 import io.sluice.io.DiskFileSystem;
 import io.sluice.io.FileSystem;
 import io.sluice.io.StorageFile;
 import io.sluice.shard.CoreSettings;
 import java.io.IOException;
+import java.net.SocketTimeoutException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -179,6 +187,30 @@ class PublisherFlowTest {
             await().until(() -> channel.messageCount("out") == 100);
             assertThat(channel.messageCount("q")).isZero();
         }
+    }
+
+    @Test
+    void theCloseOfAConnectionWaitsForWhatItPublished() throws Exception {
+        open(CoreSettings.DEFAULT);
+        try (RawPeer peer = new RawPeer(broker.port())) {
+            peer.login(131_072);
+            peer.openChannel(1);
+            peer.send(1, new QueueMethod.Declare("q", false, true, false, false, false, Map.of()));
+            assertThat(peer.receive()).isInstanceOf(QueueMethod.DeclareOk.class);
+            disk(true);
+            ByteBuf out = Unpooled.buffer();
+            RawPeer.publish(out, 1, "q", new byte[] {1});
+            FrameWriter.method(out, 1, new ChannelMethod.Close(200, "", 0, 0));
+            FrameWriter.method(out, 0, new ConnectionMethod.Close(200, "", 0, 0));
+            peer.send(out);
+            assertThat(peer.receive()).isInstanceOf(ChannelMethod.CloseOk.class);
+            peer.socket.setSoTimeout(300);
+            assertThatThrownBy(peer::receive).isInstanceOf(SocketTimeoutException.class);
+            peer.socket.setSoTimeout(10_000);
+            disk(false);
+            assertThat(peer.receive()).isInstanceOf(ConnectionMethod.CloseOk.class);
+        }
+        await().until(() -> broker.host().table().queue("q").stats().ready() == 1);
     }
 
     @Test

@@ -8,6 +8,7 @@ import io.netty.buffer.Unpooled;
 import io.sluice.amqp091.codec.BasicMethod;
 import io.sluice.amqp091.codec.ChannelMethod;
 import io.sluice.amqp091.codec.ConnectionMethod;
+import io.sluice.amqp091.codec.ExchangeMethod;
 import io.sluice.amqp091.codec.FieldTable;
 import io.sluice.amqp091.codec.FrameWriter;
 import io.sluice.amqp091.codec.Method;
@@ -21,6 +22,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -334,6 +337,86 @@ class RawSocketTest {
             }
             assertThat(beats).isEqualTo(3);
         }
+    }
+
+    /** Holds the shard, so that all that is sent meanwhile meets it in one turn. */
+    private static CountDownLatch holdShard() {
+        CountDownLatch release = new CountDownLatch(1);
+        broker.broker().shard().execute(() -> {
+            try {
+                release.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        return release;
+    }
+
+    private static QueueMethod.Declare declare(String queue) {
+        return new QueueMethod.Declare(queue, false, true, false, false, false, Map.of());
+    }
+
+    @Test
+    void aChannelGoesOnWhileAnotherOfItsConnectionWaits() throws Exception {
+        try (RawPeer peer = peer()) {
+            peer.login(131_072);
+            peer.openChannel(1);
+            peer.openChannel(2);
+            CountDownLatch release = holdShard();
+            ByteBuf out = Unpooled.buffer();
+            FrameWriter.method(out, 1, declare("slow"));
+            FrameWriter.method(out, 1, new BasicMethod.Qos(0, 1, false));
+            FrameWriter.method(
+                    out,
+                    2,
+                    new ExchangeMethod.Declare("amq.topic", "topic", true, false, false, false, false, Map.of()));
+            peer.send(out);
+            try {
+                assertThat(peer.receive()).isInstanceOf(ExchangeMethod.DeclareOk.class);
+            } finally {
+                release.countDown();
+            }
+            assertThat(peer.receive()).isInstanceOf(QueueMethod.DeclareOk.class);
+            assertThat(peer.receive()).isInstanceOf(BasicMethod.QosOk.class);
+        }
+    }
+
+    @Test
+    void conditionsOfADeleteSeeWhatWasSentBefore() throws Exception {
+        try (RawPeer peer = peer()) {
+            peer.login(131_072);
+            peer.openChannel(1);
+            peer.openChannel(2);
+            peer.send(1, declare("left"), declare("filled"));
+            peer.receive();
+            peer.receive();
+            peer.consume(2, "left");
+            CountDownLatch release = holdShard();
+            ByteBuf out = Unpooled.buffer();
+            FrameWriter.method(out, 2, new ChannelMethod.Close(200, "", 0, 0));
+            FrameWriter.method(out, 1, new QueueMethod.Delete("left", true, false, false));
+            RawPeer.publish(out, 1, "filled", new byte[1]);
+            FrameWriter.method(out, 1, new QueueMethod.Delete("filled", false, true, false));
+            peer.send(out);
+            try {
+                assertThat(peer.receive()).isInstanceOf(ChannelMethod.CloseOk.class);
+            } finally {
+                release.countDown();
+            }
+            assertThat(peer.receive()).isInstanceOf(QueueMethod.DeleteOk.class);
+            assertThat(peer.receive())
+                    .isInstanceOfSatisfying(
+                            ChannelMethod.Close.class,
+                            close -> assertThat(close.replyCode()).isEqualTo(406));
+        }
+        assertThat(broker.host()
+                        .table()
+                        .queue("filled")
+                        .currentStats()
+                        .toCompletableFuture()
+                        .get(10, TimeUnit.SECONDS)
+                        .ready())
+                .isEqualTo(1);
     }
 
     @Test

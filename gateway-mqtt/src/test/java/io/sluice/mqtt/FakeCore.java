@@ -261,6 +261,11 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
         }
 
         @Override
+        public CompletionStage<QueueStats> currentStats() {
+            return CompletableFuture.completedFuture(stats());
+        }
+
+        @Override
         public QueueStats stats() {
             return new QueueStats(ready.size(), 0, consumer == null ? 0 : 1);
         }

@@ -18,6 +18,11 @@ public interface QueueRef {
     QueueStats stats();
 
     /**
+     * Counters that know of everything this thread handed over before: publishes, settlements, consumers that came and left.
+     */
+    CompletionStage<QueueStats> currentStats();
+
+    /**
      * Attaches a consumer. Deliveries flow as soon as it has credit.
      *
      * @return the attachment, usable at once; fails later through {@link DeliverySink#closed} if the queue is gone

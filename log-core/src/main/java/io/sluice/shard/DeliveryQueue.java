@@ -7,6 +7,7 @@ import io.sluice.queue.DeliveryEffects;
 import io.sluice.queue.DeliveryMachine;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueSpec;
+import io.sluice.queue.QueueStats;
 import io.sluice.queue.Reference;
 import io.sluice.queue.state.QueueDelta;
 import java.util.ArrayList;
@@ -164,6 +165,15 @@ final class DeliveryQueue implements DeliveryEffects {
             consumer.slot = -1;
             queues.markDirty(this);
         }
+    }
+
+    void currentStats(CompletableFuture<QueueStats> current) {
+        queues.follow(() -> {
+            if (!closed) {
+                handle.publish(machine.ready(), machine.unacked(), machine.consumers());
+            }
+            current.complete(handle.stats());
+        });
     }
 
     void purge(CompletableFuture<Long> purged) {

@@ -62,6 +62,13 @@ final class QueueHandle implements QueueRef {
     }
 
     @Override
+    public CompletionStage<QueueStats> currentStats() {
+        CompletableFuture<QueueStats> current = new CompletableFuture<>();
+        loop.put((Runnable) () -> queue.currentStats(current));
+        return current;
+    }
+
+    @Override
     public QueueConsumer attach(Caller caller, ConsumerSpec consumer, DeliverySink sink) {
         ConsumerHandle handle = new ConsumerHandle(loop, queue, consumer, sink);
         loop.put((Runnable) () -> queue.attach(handle));

@@ -78,6 +78,11 @@ class TargetSetTest {
             }
 
             @Override
+            public CompletionStage<QueueStats> currentStats() {
+                return CompletableFuture.completedFuture(stats());
+            }
+
+            @Override
             public QueueStats stats() {
                 return new QueueStats(0, 0, 0);
             }

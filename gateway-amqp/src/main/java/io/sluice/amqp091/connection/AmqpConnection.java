@@ -247,8 +247,13 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         }
     }
 
+    /** Answered once everything published before is with the shard, however long the disk is full. */
     private void closeAsRequested() {
         handOver();
+        if (publishes != null && publishes.isHolding()) {
+            updateReading();
+            return;
+        }
         output().method(0, new ConnectionMethod.CloseOk());
         finish();
     }
@@ -269,6 +274,15 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         channel = new AmqpChannel(this, number);
         channels.put(number, channel);
         channel.opened(payload);
+    }
+
+    /** No publish waits here any more. */
+    void publishesHandedOver() {
+        if (closeRequested && busyChannels == 0 && state instanceof ConnectionState.Open) {
+            closeAsRequested();
+        } else {
+            updateReading();
+        }
     }
 
     void removed(AmqpChannel channel) {

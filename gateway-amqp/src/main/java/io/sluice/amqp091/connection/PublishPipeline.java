@@ -196,9 +196,15 @@ final class PublishPipeline {
             announced = false;
             connection.output().method(0, new ConnectionMethod.Unblocked());
         }
-        connection.updateReading();
+        connection.publishesHandedOver();
     }
 
+    /** True while publishes wait for the shard or the disk. */
+    boolean isHolding() {
+        return !held.isEmpty();
+    }
+
+    /** What still waits was never confirmed and is dropped: only a connection that is cut, or closed by an error, leaves any. */
     void close() {
         if (closed) {
             return;

@@ -9,7 +9,6 @@ import io.sluice.access.Resource;
 import io.sluice.queue.QueueId;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
-import io.sluice.queue.QueueStats;
 import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
@@ -119,14 +118,18 @@ final class ObjectChanges {
         if (name.startsWith(Sessions.QUEUE_PREFIX)) {
             throw refuse(Reason.ACCESS_REFUSED, "queue '" + name + "' belongs to an MQTT session");
         }
-        QueueStats stats = present.ref().stats();
-        if (ifUnused && stats.consumers() > 0) {
-            throw refuse(Reason.IN_USE, "queue '" + name + "' in vhost '" + vhost + "' in use");
+        if (!ifUnused && !ifEmpty) {
+            return CompletableFuture.completedFuture(remove(tx, present));
         }
-        if (ifEmpty && stats.ready() > 0) {
-            throw refuse(Reason.NOT_EMPTY, "queue '" + name + "' in vhost '" + vhost + "' is not empty");
-        }
-        return CompletableFuture.completedFuture(remove(tx, present));
+        return present.ref().currentStats().thenApply(stats -> {
+            if (ifUnused && stats.consumers() > 0) {
+                throw refuse(Reason.IN_USE, "queue '" + name + "' in vhost '" + vhost + "' in use");
+            }
+            if (ifEmpty && stats.ready() > 0) {
+                throw refuse(Reason.NOT_EMPTY, "queue '" + name + "' in vhost '" + vhost + "' is not empty");
+            }
+            return remove(tx, present);
+        });
     }
 
     QueueId remove(Transaction tx, QueueEntry entry) {

@@ -253,6 +253,11 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
         }
 
         @Override
+        public CompletionStage<QueueStats> currentStats() {
+            return CompletableFuture.completedFuture(stats());
+        }
+
+        @Override
         public QueueStats stats() {
             return new QueueStats(0, 0, 0);
         }
