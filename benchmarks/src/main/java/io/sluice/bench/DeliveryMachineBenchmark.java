@@ -1,8 +1,12 @@
 package io.sluice.bench;
 
+import io.sluice.queue.DeathReason;
 import io.sluice.queue.DeliveryEffects;
 import io.sluice.queue.DeliveryMachine;
+import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.Reference;
+import io.sluice.queue.index.MemoryBlocks;
+import io.sluice.queue.index.QueueIndex;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -36,17 +40,18 @@ public class DeliveryMachineBenchmark {
     /** Makes the queues: one consumer without a limit, several with a window, one with 1,000 messages in flight. */
     @Setup
     public void setUp() {
-        unlimited = new DeliveryMachine(false, -1);
-        consumer = unlimited.attach(false, false, DeliveryMachine.UNLIMITED);
-        windowed = new DeliveryMachine(false, -1);
+        unlimited = new DeliveryMachine(QueuePolicy.NONE, new MemoryBlocks());
+        consumer = unlimited.attach(false, false, 0, DeliveryMachine.UNLIMITED);
+        windowed = new DeliveryMachine(QueuePolicy.NONE, new MemoryBlocks());
         for (int i = 0; i < CONSUMERS; i++) {
-            windowed.attach(false, false, PREFETCH);
+            windowed.attach(false, false, 0, PREFETCH);
         }
-        waiting = new DeliveryMachine(false, -1);
-        waiting.attach(false, false, DeliveryMachine.UNLIMITED);
+        waiting = new DeliveryMachine(QueuePolicy.NONE, new MemoryBlocks());
+        waiting.attach(false, false, 0, DeliveryMachine.UNLIMITED);
         enqueue(waiting);
-        dropping = new DeliveryMachine(true, -1);
-        dropping.attach(false, false, DeliveryMachine.UNLIMITED);
+        dropping =
+                new DeliveryMachine(QueuePolicy.builder().deadLetterExchange("").build(), new MemoryBlocks());
+        dropping.attach(false, false, 0, DeliveryMachine.UNLIMITED);
     }
 
     /** Enqueued, delivered to the one consumer, acknowledged in order. */
@@ -108,7 +113,7 @@ public class DeliveryMachineBenchmark {
 
     private void enqueue(DeliveryMachine machine) {
         for (int i = 0; i < MESSAGES; i++) {
-            machine.enqueue(Reference.position(3, offset++), Reference.state(256, 0, false));
+            machine.enqueue(Reference.position(3, offset++), Reference.fresh(256, 0), Reference.NEVER, 0, 0);
         }
     }
 
@@ -120,7 +125,7 @@ public class DeliveryMachineBenchmark {
     }
 
     /** Fails the run if the machine did not do the work; else something that depends on all of it. */
-    private long check(int left) {
+    private long check(long left) {
         if (left != 0 || deliveries.size != MESSAGES) {
             throw new IllegalStateException(left + " messages left, " + deliveries.size + " delivered");
         }
@@ -157,8 +162,13 @@ public class DeliveryMachineBenchmark {
         }
 
         @Override
-        public void deadLetter(long deliveryId, long position, long state, String reason) {
-            sum += reason.length();
+        public void deadLetter(long deliveryId, long position, long state, DeathReason reason) {
+            sum += reason.ordinal();
+        }
+
+        @Override
+        public void purged(QueueIndex references) {
+            sum += references.size();
         }
     }
 }

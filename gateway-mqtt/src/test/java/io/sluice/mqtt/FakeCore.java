@@ -271,6 +271,9 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
         }
 
         @Override
+        public void touch() {}
+
+        @Override
         public CompletionStage<Long> purge(Caller caller) {
             return CompletableFuture.completedFuture(0L);
         }

@@ -1,5 +1,7 @@
 package io.sluice.queue;
 
+import io.sluice.queue.index.QueueIndex;
+
 /** What a {@link DeliveryMachine} decided; called back within the command, in order. Must not call the machine. */
 public interface DeliveryEffects {
     /**
@@ -16,9 +18,16 @@ public interface DeliveryEffects {
     void failed(long position, int deliveryCount);
 
     /**
-     * Copy the message to the dead-letter target, then give {@link DeliveryMachine#deadLettered} with the same id.
-     *
-     * @param reason {@code rejected} or {@code delivery_limit}
+     * Copy the message to the dead-letter target, then give {@link DeliveryMachine#deadLettered} with the same id. Until then it
+     * counts as unsettled.
      */
-    void deadLetter(long deliveryId, long position, long state, String reason);
+    void deadLetter(long deliveryId, long position, long state, DeathReason reason);
+
+    /**
+     * All these messages were waiting, and are done with. Unlike {@link #settled} for each this takes no time that grows with
+     * their number, so whatever must be done for each can be done later.
+     *
+     * @param references taken over
+     */
+    void purged(QueueIndex references);
 }

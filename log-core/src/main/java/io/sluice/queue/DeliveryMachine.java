@@ -1,10 +1,12 @@
 package io.sluice.queue;
 
-import java.util.Arrays;
+import io.sluice.queue.index.BlockStore;
+import io.sluice.queue.index.QueueIndex;
+import org.jspecify.annotations.Nullable;
 
 /**
  * State of one queue as a pure machine: each public method is a command that changes the state and names its effects. No
- * I/O, clock, thread or randomness inside; commands that depend on time will be given it. Nothing is allocated per message.
+ * I/O, clock, thread or randomness inside: time is an argument. Nothing is allocated per message.
  *
  * <p>A message is <em>fresh</em> (never delivered), <em>in flight</em> (with a consumer), <em>returned</em> (waiting again),
  * <em>dying</em> (being copied to the dead-letter target) or settled and forgotten:
@@ -16,12 +18,14 @@ import java.util.Arrays;
  * <tr><td>ack</td><td>in flight → settled</td></tr>
  * <tr><td>release, cancel</td><td>in flight → returned; over the delivery limit → dying or settled</td></tr>
  * <tr><td>reject</td><td>in flight → dying, or settled without a dead-letter target</td></tr>
+ * <tr><td>expire, trim</td><td>fresh or returned → dying or settled</td></tr>
+ * <tr><td>refuse</td><td>(new) → dying or settled</td></tr>
  * <tr><td>deadLettered</td><td>dying → settled</td></tr>
  * <tr><td>purge</td><td>fresh, returned → settled</td></tr>
  * </table>
  *
- * <p>Order: by sequence of enqueueing. A returned message keeps its sequence and so its place; every returned message stands
- * before every fresh one. Consumers with credit take turns.
+ * <p>Order: by priority level, highest first, then by sequence of enqueueing. A returned message keeps its level and sequence
+ * and so its place. Messages expire when they come to the head of their level, as in RabbitMQ; none is delivered expired.
  *
  * <p>Delivery limit as RabbitMQ's quorum queues have it: with limit n a message is delivered at most n + 1 times.
  */
@@ -29,44 +33,50 @@ public final class DeliveryMachine {
     /** Credit that is not counted down. */
     public static final int UNLIMITED = Integer.MAX_VALUE;
 
-    private static final int DYING = -1;
-    private static final int VACANT = -1;
-    private static final String DELIVERY_LIMIT = "delivery_limit";
+    /** Priority levels that are told apart. */
+    static final int LEVELS = 32;
 
-    private final ReferenceQueue fresh = new ReferenceQueue();
+    private static final int DYING = -1;
+    /** Bits of the number within a level; the bits above order the levels. */
+    private static final int LEVEL_SHIFT = 58;
+
+    /** Messages that may be dying for their age at a time: a long backlog that expires at once does not fill the heap. */
+    static final int MAX_EXPIRING = 4096;
+
+    private final BlockStore blocks;
+    private final QueuePolicy policy;
+    private final boolean deadLetters;
+    private final @Nullable QueueIndex[] levels;
+    private int occupied;
     private final ReturnedReferences returned = new ReturnedReferences();
     private final InFlight inFlight = new InFlight();
-    private final boolean deadLetters;
-    private final int deliveryLimit;
-
-    private long freshSequence;
-    /** Sequence of the message restored last that is over the limit: before all others, and unlike any of theirs. */
-    private long restoredSequence;
-
+    private final Consumers consumers;
     private long nextDeliveryId = 1;
+    private long ready;
+    private long readyBytes;
+    // of those that wait
+    private long withExpiry;
+    private int dying;
+    /** Sequence of the newest message that was dying from the start: before all others, and unlike any of theirs. */
+    private long sequenceOutside;
 
-    // consumers by slot
-    private int[] credits = new int[4];
-    private boolean[] autoSettles = new boolean[4];
-    private int slots;
-    private int consumerCount;
-    private int withCredit;
-    private int turn;
-    private boolean exclusive;
-
-    /**
-     * @param deadLetters true if rejected messages have somewhere to go
-     * @param deliveryLimit failed deliveries allowed, -1 = any number
-     */
-    public DeliveryMachine(boolean deadLetters, int deliveryLimit) {
-        this.deadLetters = deadLetters;
-        this.deliveryLimit = deliveryLimit;
-        Arrays.fill(credits, VACANT);
+    /** An empty queue whose long backlogs go to {@code blocks}. */
+    public DeliveryMachine(QueuePolicy policy, BlockStore blocks) {
+        this.policy = policy;
+        this.blocks = blocks;
+        deadLetters = policy.deadLetterExchange() != null;
+        levels = new QueueIndex[Math.min(LEVELS, policy.maxPriority() + 1)];
+        consumers = new Consumers(policy.singleActiveConsumer());
     }
 
     /** Messages waiting. */
-    public int ready() {
-        return fresh.size() + returned.size();
+    public long ready() {
+        return ready;
+    }
+
+    /** Bytes of the messages waiting. */
+    public long readyBytes() {
+        return readyBytes;
     }
 
     /** Messages delivered and not settled, dying ones included. */
@@ -75,24 +85,63 @@ public final class DeliveryMachine {
     }
 
     public int consumers() {
-        return consumerCount;
-    }
-
-    /** Adds a message behind all others. {@code state} by {@link Reference#state}. */
-    public void enqueue(long position, long state) {
-        fresh.add(position, state);
+        return consumers.count();
     }
 
     /**
-     * Adds a message that outlived a restart behind all others; one over the delivery limit is not delivered again, it dies.
+     * Adds a message behind all others of its level.
+     *
+     * @param state by {@link Reference#fresh}
+     * @param expiry its own, epoch ms
+     * @param arrival when it was taken up, epoch ms: the queue's time to live counts from then
+     * @param now epoch ms. What was to expire while it was being stored still lives in this millisecond
      */
-    public void restore(long position, long state, DeliveryEffects effects) {
-        if (deliveryLimit < 0 || Reference.deliveryCount(state) <= deliveryLimit) {
-            fresh.add(position, state);
-        } else if (deadLetters) {
-            long id = nextDeliveryId++;
-            inFlight.put(id, --restoredSequence, position, state, DYING);
-            effects.deadLetter(id, position, state, DELIVERY_LIMIT);
+    public void enqueue(long position, long state, long expiry, long arrival, long now) {
+        long expires = Reference.earlier(expiry, expiryOf(arrival));
+        add(position, state, expires == Reference.NEVER || expires < arrival ? expires : Math.max(expires, now));
+    }
+
+    /**
+     * Adds a message that outlived a restart behind all others of its level; one over the delivery limit is not delivered again,
+     * it dies.
+     *
+     * @param expiry as it was when the message was enqueued
+     */
+    public void restore(long position, long state, long expiry, DeliveryEffects effects) {
+        if (isWithinDeliveryLimit(state)) {
+            add(position, state, expiry);
+        } else {
+            leave(--sequenceOutside, position, state, expiry, DeathReason.DELIVERY_LIMIT, effects);
+        }
+    }
+
+    /** As {@link #restore} for a message of which only its own expiry is known. */
+    public void restoreArrived(long position, long state, long expiry, long arrival, DeliveryEffects effects) {
+        restore(position, state, Reference.earlier(expiry, expiryOf(arrival)), effects);
+    }
+
+    private void add(long position, long state, long expiry) {
+        int level = level(state);
+        QueueIndex index = levels[level];
+        if (index == null) {
+            index = new QueueIndex(blocks, 0);
+            levels[level] = index;
+        }
+        index.add(position, state, expiry);
+        occupied |= 1 << level;
+        arrived(state, expiry);
+    }
+
+    /** True if the queue is below its limits of length and bytes. */
+    public boolean hasRoom() {
+        return (policy.maxLength() < 0 || ready < policy.maxLength())
+                && (policy.maxBytes() < 0 || readyBytes < policy.maxBytes());
+    }
+
+    /** A message that the queue does not take: it goes where messages beyond the limit go. */
+    public void refuse(long position, long state, DeliveryEffects effects) {
+        if (deadLetters && policy.overflow() != Overflow.REJECT_PUBLISH) {
+            die(--sequenceOutside, position, state, Reference.NEVER, DeathReason.MAXLEN, effects);
         } else {
             effects.settled(position);
         }
@@ -103,107 +152,146 @@ public final class DeliveryMachine {
      *
      * @return its number, reused after {@link #cancel}; -1 if refused: one of the two sides wants to be alone
      */
-    public int attach(boolean autoSettle, boolean alone, int credit) {
-        if (exclusive || alone && consumerCount > 0) {
-            return -1;
+    public int attach(boolean autoSettle, boolean alone, int priority, int credit) {
+        int consumer = consumers.attach(autoSettle, alone, priority);
+        if (consumer >= 0) {
+            consumers.credit(consumer, credit);
         }
-        int consumer = 0;
-        while (consumer < slots && credits[consumer] != VACANT) {
-            consumer++;
-        }
-        if (consumer == credits.length) {
-            int from = credits.length;
-            credits = Arrays.copyOf(credits, from * 2);
-            autoSettles = Arrays.copyOf(autoSettles, from * 2);
-            Arrays.fill(credits, from, credits.length, VACANT);
-        }
-        slots = Math.max(slots, consumer + 1);
-        credits[consumer] = 0;
-        autoSettles[consumer] = autoSettle;
-        exclusive = alone;
-        consumerCount++;
-        credit(consumer, credit);
         return consumer;
     }
 
     /** Grants more deliveries; {@link #UNLIMITED} for as many as there are. Ignored if not positive. */
     public void credit(int consumer, int more) {
-        int now = credits[consumer];
-        if (more <= 0 || now == VACANT) {
-            return;
-        }
-        if (now == 0) {
-            withCredit++;
-        }
-        credits[consumer] = more > UNLIMITED - now ? UNLIMITED : now + more;
+        consumers.credit(consumer, more);
     }
 
     /** Takes all credit back; what is in flight stays with the consumer. */
     public void stop(int consumer) {
-        if (credits[consumer] > 0) {
-            withCredit--;
-            credits[consumer] = 0;
-        }
+        consumers.stop(consumer);
     }
 
     /** True if the consumer may get more messages. */
     public boolean hasCredit(int consumer) {
-        return credits[consumer] > 0;
+        return consumers.credit(consumer) > 0 && consumers.isActive(consumer);
     }
 
     /** Position of the message that {@link #dispatch} hands over next, {@link Reference#NONE} if it would do nothing. */
     public long nextPosition() {
-        if (withCredit == 0) {
+        if (ready == 0 || !consumers.areReady()) {
             return Reference.NONE;
         }
-        if (returned.size() > 0) {
-            return returned.firstPosition();
-        }
-        return fresh.size() > 0 ? fresh.position(0) : Reference.NONE;
+        return returnedIsNext() ? returned.firstPosition() : highest().firstPosition();
     }
 
-    /** Hands one message to the next consumer in turn. {@link #nextPosition} must have answered one. */
+    /** Hands one message to the next consumer in turn. {@link #nextPosition} must have answered one, which has not expired. */
     public void dispatch(DeliveryEffects effects) {
-        int consumer = nextConsumer();
+        int consumer = consumers.next();
         long sequence;
         long position;
         long state;
-        if (returned.size() > 0) {
+        long expiry;
+        if (returnedIsNext()) {
             sequence = returned.firstSequence();
             position = returned.firstPosition();
             state = returned.firstState();
+            expiry = returned.firstExpiry();
             returned.removeFirst();
         } else {
-            sequence = freshSequence++;
-            position = fresh.position(0);
-            state = fresh.state(0);
-            fresh.removeFirst();
+            int level = highestLevel();
+            QueueIndex index = level(level);
+            sequence = sequence(level, index.first());
+            position = index.firstPosition();
+            state = index.firstState();
+            expiry = index.firstExpiry();
+            removeFirst(level, index);
         }
+        left(state, expiry);
         long id = nextDeliveryId++;
-        if (credits[consumer] != UNLIMITED && --credits[consumer] == 0) {
-            withCredit--;
-        }
-        if (autoSettles[consumer]) {
+        if (consumers.autoSettles(consumer)) {
             effects.deliver(consumer, id, position, state, true);
             effects.settled(position);
         } else {
-            inFlight.put(id, sequence, position, Reference.asRedelivered(state), consumer);
+            inFlight.put(id, sequence, position, Reference.asRedelivered(state), expiry, consumer);
             effects.deliver(consumer, id, position, state, false);
         }
     }
 
     /** Settles the message that is next in turn without delivering it: its record cannot be read any more. */
     public void dropNext(DeliveryEffects effects) {
-        long position;
-        if (returned.size() > 0) {
-            position = returned.firstPosition();
-            returned.removeFirst();
-        } else {
-            position = fresh.position(0);
-            fresh.removeFirst();
-            freshSequence++;
-        }
+        long position = returnedIsNext() ? returned.firstPosition() : highest().firstPosition();
+        forgetNext();
         effects.settled(position);
+    }
+
+    /**
+     * Lets messages go that expired and stand at the head of their level.
+     *
+     * @param now epoch ms
+     */
+    public void expire(long now, DeliveryEffects effects) {
+        if (withExpiry == 0) {
+            return;
+        }
+        while (returned.size() > 0 && isOver(returned.firstExpiry(), now) && mayExpireMore()) {
+            long sequence = returned.firstSequence();
+            long position = returned.firstPosition();
+            long state = returned.firstState();
+            long expiry = returned.firstExpiry();
+            returned.removeFirst();
+            left(state, expiry);
+            leave(sequence, position, state, expiry, DeathReason.EXPIRED, effects);
+        }
+        for (int left = occupied; left != 0; left &= left - 1) {
+            int level = Integer.numberOfTrailingZeros(left);
+            QueueIndex index = level(level);
+            while (!index.isEmpty() && isOver(index.firstExpiry(), now) && mayExpireMore()) {
+                leaveFirst(level, index, DeathReason.EXPIRED, effects);
+            }
+        }
+    }
+
+    /** True if {@link #nextPosition} is a message that has expired: {@link #expire} goes first, or has to wait for dead letters. */
+    public boolean nextIsExpired(long now) {
+        return withExpiry > 0
+                && isOver(returnedIsNext() ? returned.firstExpiry() : highest().firstExpiry(), now);
+    }
+
+    /** When {@link #expire} will have something to do, epoch ms; {@link Long#MAX_VALUE} if never. */
+    public long nextExpiry() {
+        if (withExpiry == 0 || !mayExpireMore()) {
+            return Long.MAX_VALUE;
+        }
+        long next = Long.MAX_VALUE;
+        if (returned.size() > 0 && returned.firstExpiry() != Reference.NEVER) {
+            next = returned.firstExpiry();
+        }
+        for (int left = occupied; left != 0; left &= left - 1) {
+            long expiry = level(Integer.numberOfTrailingZeros(left)).firstExpiry();
+            if (expiry != Reference.NEVER) {
+                next = Math.min(next, expiry);
+            }
+        }
+        return next == Long.MAX_VALUE ? next : next + 1;
+    }
+
+    /** Lets messages go that are beyond the queue's length limits, the next in turn first. */
+    public void trim(DeliveryEffects effects) {
+        while (ready > 0
+                && (policy.maxLength() >= 0 && ready > policy.maxLength()
+                        || policy.maxBytes() >= 0 && readyBytes > policy.maxBytes())) {
+            if (returnedIsNext()) {
+                long sequence = returned.firstSequence();
+                long position = returned.firstPosition();
+                long state = returned.firstState();
+                long expiry = returned.firstExpiry();
+                returned.removeFirst();
+                left(state, expiry);
+                leave(sequence, position, state, expiry, DeathReason.MAXLEN, effects);
+            } else {
+                int level = highestLevel();
+                leaveFirst(level, level(level), DeathReason.MAXLEN, effects);
+            }
+        }
     }
 
     /** Settles as consumed. Unknown ids, and ids of other consumers, are ignored, here and below. */
@@ -227,45 +315,41 @@ public final class DeliveryMachine {
         if (failed) {
             state = Reference.countFailure(state);
             int count = Reference.deliveryCount(state);
-            boolean over = deliveryLimit >= 0 && count > deliveryLimit;
+            boolean over = !isWithinDeliveryLimit(state);
             if (!over || deadLetters) {
                 // also of one that dies now: a restart before its copy is stored must not deliver it again
                 effects.failed(position, count);
             }
             if (over) {
-                die(slot, state, DELIVERY_LIMIT, effects);
+                die(slot, state, DeathReason.DELIVERY_LIMIT, effects);
                 return;
             }
         }
-        long sequence = inFlight.sequence(slot);
-        inFlight.remove(slot);
-        returned.add(sequence, position, state);
+        giveBack(slot, state);
     }
 
     /** Dead-letters, or drops where there is no target. */
     public void reject(int consumer, long deliveryId, DeliveryEffects effects) {
         int slot = find(consumer, deliveryId);
         if (slot >= 0) {
-            die(slot, inFlight.state(slot), "rejected", effects);
+            die(slot, inFlight.state(slot), DeathReason.REJECTED, effects);
         }
     }
 
     /** The copy of a dying message is stored (or has nowhere to go). */
     public void deadLettered(long deliveryId, DeliveryEffects effects) {
+        if (find(DYING, deliveryId) >= 0) {
+            dying--;
+        }
         ack(DYING, deliveryId, effects);
     }
 
     /** Removes a consumer; what it has not settled returns to its place. */
     public void cancel(int consumer) {
-        if (consumer < 0 || consumer >= slots || credits[consumer] == VACANT) {
+        if (!consumers.isAttached(consumer)) {
             return;
         }
-        if (credits[consumer] > 0) {
-            withCredit--;
-        }
-        credits[consumer] = VACANT;
-        consumerCount--;
-        exclusive = false;
+        consumers.detach(consumer);
         if (inFlight.size() == 0) {
             return;
         }
@@ -279,89 +363,184 @@ public final class DeliveryMachine {
         }
         for (int i = 0; i < count; i++) {
             int slot = inFlight.find(ids[i]);
-            returned.add(inFlight.sequence(slot), inFlight.position(slot), inFlight.state(slot));
-            inFlight.remove(slot);
+            giveBack(slot, inFlight.state(slot));
         }
     }
 
     /** Settles all waiting messages; those in flight stay. Returns how many. */
-    public int purge(DeliveryEffects effects) {
-        int count = ready();
+    public long purge(DeliveryEffects effects) {
+        long count = ready;
         for (int i = 0; i < returned.size(); i++) {
             effects.settled(returned.position(i));
         }
-        for (int i = 0; i < fresh.size(); i++) {
-            effects.settled(fresh.position(i));
-        }
-        freshSequence += fresh.size();
         returned.clear();
-        fresh.clear();
+        ready = 0;
+        readyBytes = 0;
+        withExpiry = 0;
+        for (int left = occupied; left != 0; left &= left - 1) {
+            int level = Integer.numberOfTrailingZeros(left);
+            QueueIndex index = level(level);
+            levels[level] = new QueueIndex(blocks, index.first() + index.size());
+            effects.purged(index);
+        }
+        occupied = 0;
         return count;
     }
 
-    /** Everything unsettled: what was delivered before, in no particular order, then what never was, in queue order. */
-    public void forEach(ReferenceVisitor visitor) {
-        long[] delivered = delivered();
-        for (int i = 0; i < delivered.length; i += 3) {
-            visitor.visit(delivered[i + 1], delivered[i + 2]);
+    /** Settles everything, whoever has it: the queue goes. */
+    public void close(DeliveryEffects effects) {
+        purge(effects);
+        for (int slot = 0; slot < inFlight.capacity(); slot++) {
+            if (inFlight.occupied(slot)) {
+                effects.settled(inFlight.position(slot));
+            }
         }
-        visitFresh(0, Integer.MAX_VALUE, visitor);
+    }
+
+    /** Everything unsettled: what was delivered before, in no particular order, then what never was, level by level. */
+    public void forEach(ReferenceVisitor visitor) {
+        visitDelivered((sequence, position, state, expiry) -> visitor.visit(position, state, expiry));
+        long from = 0;
+        while (from >= 0) {
+            from = visitFresh(from, Integer.MAX_VALUE, visitor);
+        }
     }
 
     /**
-     * Messages that were never delivered, in queue order, from a place on.
+     * Messages that were never delivered, highest level first, from a place on.
      *
      * @param from 0, or what the last call answered; the queue may have moved on in between
      * @return where to go on; -1 after the last
      */
     public long visitFresh(long from, int max, ReferenceVisitor visitor) {
-        int first = (int) Math.max(0, from - freshSequence);
-        int count = fresh.size();
-        int end = (int) Math.min(count, (long) first + max);
-        for (int i = first; i < end; i++) {
-            visitor.visit(fresh.position(i), fresh.state(i));
+        // places order like sequences do
+        for (int level = Math.min(levels.length - 1, levelOf(from)); level >= 0; level--) {
+            QueueIndex index = levels[level];
+            if (index != null && !index.isEmpty()) {
+                long start = levelOf(from) == level ? from & (1L << LEVEL_SHIFT) - 1 : 0;
+                long next = index.visit(start, max, visitor);
+                if (next >= 0) {
+                    return sequence(level, next);
+                }
+                if (level > 0) {
+                    return sequence(level - 1, 0);
+                }
+            }
         }
-        return end == count ? -1 : freshSequence + end;
+        return -1;
     }
 
-    /** Unsettled messages that were delivered, returned ones included, unsorted: sequence, position, state of each. */
-    public long[] delivered() {
-        long[] delivered = new long[3 * (inFlight.size() + returned.size())];
-        int at = 0;
+    /** Unsettled messages that were delivered, returned ones included, unsorted. */
+    public void visitDelivered(DeliveredVisitor visitor) {
         for (int slot = 0; slot < inFlight.capacity(); slot++) {
             if (inFlight.occupied(slot)) {
-                delivered[at++] = inFlight.sequence(slot);
-                delivered[at++] = inFlight.position(slot);
-                delivered[at++] = inFlight.state(slot);
+                visitor.visit(
+                        inFlight.sequence(slot), inFlight.position(slot), inFlight.state(slot), inFlight.expiry(slot));
             }
         }
         for (int i = 0; i < returned.size(); i++) {
-            delivered[at++] = returned.sequence(i);
-            delivered[at++] = returned.position(i);
-            delivered[at++] = returned.state(i);
+            visitor.visit(returned.sequence(i), returned.position(i), returned.state(i), returned.expiry(i));
         }
-        return delivered;
     }
 
-    /** Sees references. */
+    /** Messages in flight or dying: what a purge leaves. */
+    public void visitInFlight(ReferenceVisitor visitor) {
+        for (int slot = 0; slot < inFlight.capacity(); slot++) {
+            if (inFlight.occupied(slot)) {
+                visitor.visit(inFlight.position(slot), inFlight.state(slot), inFlight.expiry(slot));
+            }
+        }
+    }
+
+    /** Sees delivered references with their place in the queue: lower sequences stand before higher ones. */
     @FunctionalInterface
-    public interface ReferenceVisitor {
-        void visit(long position, long state);
+    public interface DeliveredVisitor {
+        void visit(long sequence, long position, long state, long expiry);
     }
 
-    private int nextConsumer() {
-        int consumer = turn;
-        do {
-            if (consumer >= slots) {
-                consumer = 0;
-            }
-            if (credits[consumer] > 0) {
-                turn = consumer + 1;
-                return consumer;
-            }
-            consumer++;
-        } while (consumer != turn);
-        throw new IllegalStateException("nobody has credit");
+    private boolean isWithinDeliveryLimit(long state) {
+        return policy.deliveryLimit() < 0 || Reference.deliveryCount(state) <= policy.deliveryLimit();
+    }
+
+    private static long sequence(int level, long number) {
+        return (long) (LEVELS - 1 - level) << LEVEL_SHIFT | number;
+    }
+
+    private static int levelOf(long sequence) {
+        return LEVELS - 1 - (int) (sequence >>> LEVEL_SHIFT);
+    }
+
+    private int level(long state) {
+        int max = policy.maxPriority();
+        int asked = Math.min(Reference.priority(state), max);
+        return max < LEVELS ? asked : asked * LEVELS / (max + 1);
+    }
+
+    private QueueIndex level(int level) {
+        QueueIndex index = levels[level];
+        if (index == null) {
+            throw new IllegalStateException("no message of level " + level);
+        }
+        return index;
+    }
+
+    private int highestLevel() {
+        return Integer.SIZE - 1 - Integer.numberOfLeadingZeros(occupied);
+    }
+
+    private QueueIndex highest() {
+        return level(highestLevel());
+    }
+
+    private boolean returnedIsNext() {
+        return returned.size() > 0 && levelOf(returned.firstSequence()) >= highestLevel();
+    }
+
+    private void removeFirst(int level, QueueIndex index) {
+        index.removeFirst();
+        if (index.isEmpty()) {
+            occupied &= ~(1 << level);
+        }
+    }
+
+    private void arrived(long state, long expiry) {
+        ready++;
+        readyBytes += Reference.size(state);
+        if (expiry != Reference.NEVER) {
+            withExpiry++;
+        }
+    }
+
+    private void left(long state, long expiry) {
+        ready--;
+        readyBytes -= Reference.size(state);
+        if (expiry != Reference.NEVER) {
+            withExpiry--;
+        }
+    }
+
+    private void forgetNext() {
+        if (returnedIsNext()) {
+            left(returned.firstState(), returned.firstExpiry());
+            returned.removeFirst();
+        } else {
+            int level = highestLevel();
+            QueueIndex index = level(level);
+            left(index.firstState(), index.firstExpiry());
+            removeFirst(level, index);
+        }
+    }
+
+    private long expiryOf(long arrival) {
+        return policy.messageTtl() < 0 ? Reference.NEVER : arrival + policy.messageTtl();
+    }
+
+    private static boolean isOver(long expiry, long now) {
+        return expiry != Reference.NEVER && now > expiry;
+    }
+
+    private boolean mayExpireMore() {
+        return dying < MAX_EXPIRING;
     }
 
     private int find(int consumer, long deliveryId) {
@@ -369,10 +548,49 @@ public final class DeliveryMachine {
         return slot >= 0 && inFlight.consumer(slot) == consumer ? slot : -1;
     }
 
-    private void die(int slot, long state, String reason, DeliveryEffects effects) {
+    private void giveBack(int slot, long state) {
+        long sequence = inFlight.sequence(slot);
+        long position = inFlight.position(slot);
+        long expiry = inFlight.expiry(slot);
+        inFlight.remove(slot);
+        returned.add(sequence, position, state, expiry);
+        arrived(state, expiry);
+    }
+
+    private void leaveFirst(int level, QueueIndex index, DeathReason reason, DeliveryEffects effects) {
+        long sequence = sequence(level, index.first());
+        long position = index.firstPosition();
+        long state = index.firstState();
+        long expiry = index.firstExpiry();
+        removeFirst(level, index);
+        left(state, expiry);
+        leave(sequence, position, state, expiry, reason, effects);
+    }
+
+    /** A message that waited goes. */
+    private void leave(
+            long sequence, long position, long state, long expiry, DeathReason reason, DeliveryEffects effects) {
+        if (deadLetters) {
+            die(sequence, position, state, expiry, reason, effects);
+        } else {
+            effects.settled(position);
+        }
+    }
+
+    private void die(
+            long sequence, long position, long state, long expiry, DeathReason reason, DeliveryEffects effects) {
+        long id = nextDeliveryId++;
+        inFlight.put(id, sequence, position, state, expiry, DYING);
+        dying++;
+        effects.deadLetter(id, position, state, reason);
+    }
+
+    /** A message that was in flight goes. */
+    private void die(int slot, long state, DeathReason reason, DeliveryEffects effects) {
         long position = inFlight.position(slot);
         if (deadLetters) {
             inFlight.update(slot, state, DYING);
+            dying++;
             effects.deadLetter(inFlight.id(slot), position, state, reason);
         } else {
             inFlight.remove(slot);

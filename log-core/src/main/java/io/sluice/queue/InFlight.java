@@ -1,5 +1,7 @@
 package io.sluice.queue;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Delivered and unsettled references by delivery id: open addressing over primitive arrays, with linear probing in the order of home
  * slots (Celis, "Robin Hood Hashing", 1986): ids that rise one by one fill one long run, and in this order a removal ends at the
@@ -7,12 +9,15 @@ package io.sluice.queue;
  */
 final class InFlight {
     private static final int INITIAL = 16;
+    private static final long[] EMPTY = new long[0];
 
-    private long[] ids = new long[INITIAL];
-    private long[] sequences = new long[INITIAL];
-    private long[] positions = new long[INITIAL];
-    private long[] states = new long[INITIAL];
-    private int[] consumers = new int[INITIAL];
+    private long[] ids = EMPTY;
+    private long[] sequences = EMPTY;
+    private long[] positions = EMPTY;
+    private long[] states = EMPTY;
+    // only if a message expires
+    private long @Nullable [] expiries;
+    private int[] consumers = new int[0];
     private int size;
 
     int size() {
@@ -44,6 +49,10 @@ final class InFlight {
         return states[slot];
     }
 
+    long expiry(int slot) {
+        return expiries == null ? Reference.NEVER : expiries[slot];
+    }
+
     int consumer(int slot) {
         return consumers[slot];
     }
@@ -53,16 +62,22 @@ final class InFlight {
         consumers[slot] = consumer;
     }
 
-    void put(long id, long sequence, long position, long state, int consumer) {
+    void put(long id, long sequence, long position, long state, long expiry, int consumer) {
         if (size * 2 >= ids.length) {
-            rehash(ids.length * 2);
+            rehash(Math.max(INITIAL, ids.length * 2));
+        }
+        if (expiry != Reference.NEVER && expiries == null) {
+            expiries = new long[ids.length];
         }
         size++;
-        insert(id, sequence, position, state, consumer);
+        insert(id, sequence, position, state, expiry, consumer);
     }
 
     /** Slot of the id, -1 if unknown. */
     int find(long id) {
+        if (size == 0) {
+            return -1;
+        }
         int mask = ids.length - 1;
         int slot = home(id, mask);
         for (int distance = 0; ids[slot] != id; distance++) {
@@ -90,7 +105,7 @@ final class InFlight {
         }
     }
 
-    private void insert(long id, long sequence, long position, long state, int consumer) {
+    private void insert(long id, long sequence, long position, long state, long expiry, int consumer) {
         int mask = ids.length - 1;
         int slot = home(id, mask);
         int distance = 0;
@@ -112,6 +127,9 @@ final class InFlight {
         sequences[slot] = sequence;
         positions[slot] = position;
         states[slot] = state;
+        if (expiries != null) {
+            expiries[slot] = expiry;
+        }
         consumers[slot] = consumer;
     }
 
@@ -120,6 +138,9 @@ final class InFlight {
         sequences[to] = sequences[from];
         positions[to] = positions[from];
         states[to] = states[from];
+        if (expiries != null) {
+            expiries[to] = expiries[from];
+        }
         consumers[to] = consumers[from];
     }
 
@@ -128,15 +149,18 @@ final class InFlight {
         long[] oldSequences = sequences;
         long[] oldPositions = positions;
         long[] oldStates = states;
+        long[] oldExpiries = expiries;
         int[] oldConsumers = consumers;
         ids = new long[capacity];
         sequences = new long[capacity];
         positions = new long[capacity];
         states = new long[capacity];
+        expiries = oldExpiries == null || size == 0 ? null : new long[capacity];
         consumers = new int[capacity];
         for (int i = 0; i < oldIds.length; i++) {
             if (oldIds[i] != 0) {
-                insert(oldIds[i], oldSequences[i], oldPositions[i], oldStates[i], oldConsumers[i]);
+                long expiry = oldExpiries == null ? Reference.NEVER : oldExpiries[i];
+                insert(oldIds[i], oldSequences[i], oldPositions[i], oldStates[i], expiry, oldConsumers[i]);
             }
         }
     }

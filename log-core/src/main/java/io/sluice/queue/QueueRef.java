@@ -29,6 +29,9 @@ public interface QueueRef {
      */
     QueueConsumer attach(Caller caller, ConsumerSpec spec, DeliverySink sink);
 
+    /** Somebody declared the queue again: the time after which it goes unused begins anew. */
+    void touch();
+
     /** Removes all ready messages; in-flight ones stay. Completes with the number removed. */
     CompletionStage<Long> purge(Caller caller);
 
@@ -38,7 +41,13 @@ public interface QueueRef {
      * @param tag readable name for log lines
      * @param autoSettle messages count as settled when they are handed to the sink (no-ack, QoS 0)
      * @param exclusive refuse other consumers
+     * @param priority consumers of higher priority get messages first, as long as they have credit
      * @param initialCredit messages that may be in flight before the first settlement; {@link Integer#MAX_VALUE} = unlimited
      */
-    record ConsumerSpec(String tag, boolean autoSettle, boolean exclusive, int initialCredit) {}
+    record ConsumerSpec(String tag, boolean autoSettle, boolean exclusive, int priority, int initialCredit) {
+        /** A consumer of priority 0. */
+        public ConsumerSpec(String tag, boolean autoSettle, boolean exclusive, int initialCredit) {
+            this(tag, autoSettle, exclusive, 0, initialCredit);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 package io.sluice.queue;
 
 import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** The queues of a node. The catalog decides which exist; this runs them. Thread-safe; stages complete on the shard thread. */
@@ -20,6 +21,12 @@ public interface Queues {
     /** The open queue of this id, null if none. */
     @Nullable
     QueueRef find(QueueId id);
+
+    /**
+     * Sets who deletes a queue that nobody used for as long as its policy says; called once before traffic. Told on the shard
+     * thread; again after another such time if the queue is still there and unused.
+     */
+    void onExpired(Consumer<QueueSpec> listener);
 
     /** Sets where dead letters go; called once before traffic. */
     void republisher(Republisher republisher);

@@ -1,11 +1,12 @@
 package io.sluice.queue;
 
 /**
- * A queue's 16-byte reference to a message, as two longs.
+ * A queue's reference to a message, as two longs and the time at which it expires.
  *
  * <pre>
  * position  partition (8 bits) | offset (56 bits)
- * state     redelivered (1 bit) | failed deliveries (31 bits) | size in bytes (32 bits)
+ * state     redelivered (1 bit) | 7 bits unused | priority (8 bits) | failed deliveries (16 bits) | size in bytes (32 bits)
+ * expiry    epoch milliseconds, {@link #NEVER} = none
  * </pre>
  *
  * Positions of one partition compare like their offsets.
@@ -14,13 +15,20 @@ public final class Reference {
     /** No position. */
     public static final long NONE = -1;
 
+    /** No expiry. */
+    public static final long NEVER = 0;
+
     /** Partition index that stands for the memory-only log; never persisted. */
     public static final int MEMORY_PARTITION = 127;
+
+    /** Failed deliveries are counted up to here. */
+    public static final int MAX_DELIVERY_COUNT = 0xFFFF;
 
     private static final int OFFSET_BITS = 56;
     private static final long OFFSET_MASK = (1L << OFFSET_BITS) - 1;
     private static final long REDELIVERED = 1L << 63;
-    private static final long COUNT_MASK = 0x7FFF_FFFFL;
+    private static final int PRIORITY_SHIFT = 48;
+    private static final int COUNT_SHIFT = 32;
 
     private Reference() {}
 
@@ -37,9 +45,13 @@ public final class Reference {
         return position & OFFSET_MASK;
     }
 
-    /** Packs a state. */
-    public static long state(int size, int deliveryCount, boolean redelivered) {
-        return (redelivered ? REDELIVERED : 0) | (deliveryCount & COUNT_MASK) << 32 | (size & 0xFFFF_FFFFL);
+    /**
+     * Packs the state of a message that nobody got yet.
+     *
+     * @param priority 0 to 255 as the publisher asked
+     */
+    public static long fresh(int size, int priority) {
+        return (priority & 0xFFL) << PRIORITY_SHIFT | (size & 0xFFFF_FFFFL);
     }
 
     /** Encoded size of the message, bytes. */
@@ -47,9 +59,14 @@ public final class Reference {
         return (int) state;
     }
 
-    /** Failed deliveries so far. */
+    /** Priority 0 to 255 as the publisher asked. */
+    public static int priority(long state) {
+        return (int) (state >>> PRIORITY_SHIFT) & 0xFF;
+    }
+
+    /** Failed deliveries so far, at most {@link #MAX_DELIVERY_COUNT}. */
     public static int deliveryCount(long state) {
-        return (int) (state >>> 32 & COUNT_MASK);
+        return (int) (state >>> COUNT_SHIFT) & MAX_DELIVERY_COUNT;
     }
 
     /** True if it was handed to some consumer before. */
@@ -57,11 +74,23 @@ public final class Reference {
         return state < 0;
     }
 
-    static long asRedelivered(long state) {
+    /** The state with the redelivered flag. */
+    public static long asRedelivered(long state) {
         return state | REDELIVERED;
     }
 
+    /** The state with this number of failed deliveries, or as many as can be counted. */
+    public static long withDeliveryCount(long state, int count) {
+        long counted = Math.min(count, MAX_DELIVERY_COUNT);
+        return state & ~((long) MAX_DELIVERY_COUNT << COUNT_SHIFT) | counted << COUNT_SHIFT;
+    }
+
     static long countFailure(long state) {
-        return deliveryCount(state) == COUNT_MASK ? state : state + (1L << 32);
+        return withDeliveryCount(state, deliveryCount(state) + 1);
+    }
+
+    /** The earlier of two expiries. */
+    static long earlier(long a, long b) {
+        return a == NEVER ? b : b == NEVER ? a : Math.min(a, b);
     }
 }

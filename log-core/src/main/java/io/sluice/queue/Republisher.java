@@ -11,9 +11,9 @@ public interface Republisher {
      * thread; must not block. The original is settled only after {@link Outcome#settled} (append first, settle second).
      *
      * @param source batch holding the record; retained for the duration of the call only
-     * @param reason {@code rejected} or {@code delivery_limit}
      */
-    void deadLetter(QueueSpec queue, BatchView source, long offset, String reason, int deliveryCount, Outcome outcome);
+    void deadLetter(
+            QueueSpec queue, BatchView source, long offset, DeathReason reason, int deliveryCount, Outcome outcome);
 
     /** What became of the copy. Exactly one method is called, once, on any thread. */
     interface Outcome {

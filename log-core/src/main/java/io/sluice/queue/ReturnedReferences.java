@@ -1,15 +1,19 @@
 package io.sluice.queue;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /** References that came back, smallest queue sequence first: a binary heap over three primitive arrays. */
 final class ReturnedReferences {
+    private static final long[] EMPTY = new long[0];
     private static final int INITIAL = 16;
     private static final int KEEP = 4096;
 
-    private long[] sequences = new long[INITIAL];
-    private long[] positions = new long[INITIAL];
-    private long[] states = new long[INITIAL];
+    private long[] sequences = EMPTY;
+    private long[] positions = EMPTY;
+    private long[] states = EMPTY;
+    // only if a message expires
+    private long @Nullable [] expiries;
     private int size;
 
     int size() {
@@ -28,6 +32,10 @@ final class ReturnedReferences {
         return states[0];
     }
 
+    long firstExpiry() {
+        return expiry(0);
+    }
+
     long sequence(int index) {
         return sequences[index];
     }
@@ -40,12 +48,22 @@ final class ReturnedReferences {
         return states[index];
     }
 
-    void add(long sequence, long position, long state) {
+    long expiry(int index) {
+        return expiries == null ? Reference.NEVER : expiries[index];
+    }
+
+    void add(long sequence, long position, long state, long expiry) {
+        if (expiry != Reference.NEVER && expiries == null) {
+            expiries = new long[sequences.length];
+        }
         if (size == sequences.length) {
-            int capacity = size * 2;
+            int capacity = Math.max(INITIAL, size * 2);
             sequences = Arrays.copyOf(sequences, capacity);
             positions = Arrays.copyOf(positions, capacity);
             states = Arrays.copyOf(states, capacity);
+            if (expiries != null) {
+                expiries = Arrays.copyOf(expiries, capacity);
+            }
         }
         int at = size++;
         while (at > 0) {
@@ -56,7 +74,7 @@ final class ReturnedReferences {
             move(parent, at);
             at = parent;
         }
-        set(at, sequence, position, state);
+        set(at, sequence, position, state, expiry);
     }
 
     void removeFirst() {
@@ -70,6 +88,7 @@ final class ReturnedReferences {
         long sequence = sequences[size];
         long position = positions[size];
         long state = states[size];
+        long expiry = expiry(size);
         int at = 0;
         int half = size >>> 1;
         while (at < half) {
@@ -83,23 +102,27 @@ final class ReturnedReferences {
             move(child, at);
             at = child;
         }
-        set(at, sequence, position, state);
+        set(at, sequence, position, state, expiry);
     }
 
     void clear() {
-        sequences = new long[INITIAL];
-        positions = new long[INITIAL];
-        states = new long[INITIAL];
+        sequences = EMPTY;
+        positions = EMPTY;
+        states = EMPTY;
+        expiries = null;
         size = 0;
     }
 
     private void move(int from, int to) {
-        set(to, sequences[from], positions[from], states[from]);
+        set(to, sequences[from], positions[from], states[from], expiry(from));
     }
 
-    private void set(int at, long sequence, long position, long state) {
+    private void set(int at, long sequence, long position, long state, long expiry) {
         sequences[at] = sequence;
         positions[at] = position;
         states[at] = state;
+        if (expiries != null) {
+            expiries[at] = expiry;
+        }
     }
 }

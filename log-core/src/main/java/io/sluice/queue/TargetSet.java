@@ -2,6 +2,7 @@ package io.sluice.queue;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.sluice.log.LogException;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
@@ -12,12 +13,29 @@ import java.util.function.LongConsumer;
  * Where a routed message is stored for: queues and streams. Immutable, built once per route and shared by all its messages;
  * carries the encoded routing header so that no message encodes it again.
  *
- * <p>Routing header value: {@code version(1)=1, order (4), count varint, (queue id varlong, delta coded, ascending)*}. The
- * order is the low 32 bits of a count of all messages over all home partitions, filled in per message: after a restart a queue
- * fed from several partitions gets back the order in which it was fed.
+ * <p>Routing header value, numbers big-endian unless noted:
+ *
+ * <pre>
+ * version (1) = 2
+ * order (4)      low 32 bits of a count of all messages over all home partitions: after a restart a queue fed from several
+ *                partitions gets back the order in which it was fed
+ * arrival (6)    when the message was taken up, epoch ms
+ * priority (1)   as the publisher asked
+ * expiry (6)     epoch ms, 0 = none
+ * count varint, (queue id varlong, delta coded, ascending)*
+ * </pre>
+ *
+ * All but version and queues is filled in per message, by {@link #stamp}.
  */
 public final class TargetSet {
-    private static final byte VERSION = 1;
+    private static final int ORDER = 1;
+    private static final int ARRIVAL = ORDER + Integer.BYTES;
+    private static final int TIME_BYTES = 6;
+    private static final int PRIORITY = ARRIVAL + TIME_BYTES;
+    private static final int EXPIRY = PRIORITY + 1;
+    private static final int QUEUES = EXPIRY + TIME_BYTES;
+
+    private static final byte VERSION = 2;
 
     /** Nothing. */
     public static final TargetSet EMPTY = new TargetSet(List.of(), List.of());
@@ -25,8 +43,9 @@ public final class TargetSet {
     private final QueueRef[] queues;
     private final StreamTarget[] streams;
     private final byte[] routingHeader;
-    private final int orderIndex;
+    private final int valueIndex;
     private final boolean durable;
+    private final boolean refusing;
 
     /** Queues must be distinct; they are stored in ascending id order. */
     public TargetSet(List<QueueRef> queues, List<StreamTarget> streams) {
@@ -38,12 +57,17 @@ public final class TargetSet {
         RecordFields.writeHeader(header, MessageHeaders.ROUTING, value);
         this.routingHeader = new byte[header.readableBytes()];
         header.readBytes(routingHeader);
-        this.orderIndex = routingHeader.length - value.writerIndex() + 1;
+        this.valueIndex = routingHeader.length - value.writerIndex();
         boolean anyDurable = this.streams.length > 0;
         for (QueueRef queue : this.queues) {
             anyDurable |= queue.spec().durable();
         }
         this.durable = anyDurable;
+        boolean anyRefusing = false;
+        for (QueueRef queue : this.queues) {
+            anyRefusing |= queue.spec().policy().refusesPublishes();
+        }
+        this.refusing = anyRefusing;
     }
 
     public int queueCount() {
@@ -71,19 +95,49 @@ public final class TargetSet {
         return durable;
     }
 
+    /** True if a queue may refuse the message because it is full. */
+    public boolean mayRefuse() {
+        return refusing;
+    }
+
     /** The whole encoded header {@code ~r} (name and value with their lengths) to append to a home record. Not to be changed. */
     public byte[] routingHeader() {
         return routingHeader;
     }
 
-    /** Where in {@link #routingHeader} the four bytes of the order are. */
-    public int orderIndex() {
-        return orderIndex;
+    /**
+     * Fills a copy of {@link #routingHeader} in for one message.
+     *
+     * @param at where the copy begins
+     * @param arrival epoch ms
+     * @param expiry epoch ms, {@link Reference#NEVER} = none
+     */
+    public void stamp(ByteBuf header, int at, int order, long arrival, int priority, long expiry) {
+        int value = at + valueIndex;
+        header.setInt(value + ORDER, order);
+        setTime(header, value + ARRIVAL, arrival);
+        header.setByte(value + PRIORITY, priority);
+        setTime(header, value + EXPIRY, expiry);
     }
 
-    /** Reads the order of a home record's routing header; 0 if it has none. Moves the header cursor. */
-    public static int order(RecordView record) {
-        return record.findHeader(MessageHeaders.ROUTING) ? record.buffer().getInt(record.headerValueStart() + 1) : 0;
+    /** What {@link #stamp} left in a home record. */
+    public record Stamp(int order, long arrival, int priority, long expiry) {
+        static final Stamp NONE = new Stamp(0, 0, 0, Reference.NEVER);
+    }
+
+    /** Reads the stamp of a home record's routing header. Moves the header cursor. */
+    public static Stamp stampOf(RecordView record) {
+        if (!record.findHeader(MessageHeaders.ROUTING)) {
+            return Stamp.NONE;
+        }
+        ByteBuf in = record.buffer();
+        int value = record.headerValueStart();
+        checkVersion(in.getByte(value));
+        return new Stamp(
+                in.getInt(value + ORDER),
+                time(in, value + ARRIVAL),
+                in.getUnsignedByte(value + PRIORITY),
+                time(in, value + EXPIRY));
     }
 
     /** Reads the queue ids of a home record's routing header; none if it has none. Moves the header cursor. */
@@ -94,10 +148,8 @@ public final class TargetSet {
         ByteBuf in = record.buffer();
         int at = record.headerValueStart();
         int end = at + record.headerValueLength();
-        if (in.getByte(at++) != VERSION) {
-            throw new IllegalStateException("unknown routing record version " + in.getByte(at - 1));
-        }
-        at += Integer.BYTES;
+        checkVersion(in.getByte(at));
+        at += QUEUES;
         long id = 0;
         boolean count = true;
         while (at < end) {
@@ -121,7 +173,7 @@ public final class TargetSet {
 
     private static ByteBuf encode(QueueRef[] queues) {
         ByteBuf value = Unpooled.buffer();
-        value.writeByte(VERSION).writeInt(0);
+        value.writeByte(VERSION).writeZero(QUEUES - ORDER);
         RecordFields.writeVarint(value, queues.length);
         long previous = 0;
         for (QueueRef queue : queues) {
@@ -129,5 +181,22 @@ public final class TargetSet {
             previous = queue.id().value();
         }
         return value;
+    }
+
+    private static void checkVersion(int version) {
+        if (version != VERSION) {
+            throw new LogException(
+                    LogException.Reason.UNSUPPORTED_FORMAT,
+                    "routing header of version " + version + "; this build reads version " + VERSION);
+        }
+    }
+
+    private static void setTime(ByteBuf out, int at, long millis) {
+        out.setShort(at, (int) (millis >>> Integer.SIZE));
+        out.setInt(at + Short.BYTES, (int) millis);
+    }
+
+    private static long time(ByteBuf in, int at) {
+        return (long) in.getUnsignedShort(at) << Integer.SIZE | in.getUnsignedInt(at + Short.BYTES);
     }
 }

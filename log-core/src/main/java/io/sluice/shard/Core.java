@@ -13,6 +13,8 @@ import io.sluice.log.StreamId;
 import io.sluice.log.record.BatchView;
 import io.sluice.message.RecordView;
 import io.sluice.queue.Queues;
+import io.sluice.queue.index.BlockStore;
+import io.sluice.queue.index.MemoryBlocks;
 import io.sluice.queue.state.RecoveredState;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
@@ -67,8 +69,9 @@ public final class Core implements AutoCloseable {
         }
         LogPartition state = writable(lease, new PartitionId(STATE, 0));
         long before = clock.nanoTime();
-        RecoveredState recovered = recover(home, state);
-        CoreShard shard = new CoreShard(engine, lease, home, state, recovered, clock, settings, idle);
+        BlockStore blocks = new MemoryBlocks();
+        RecoveredState recovered = recover(home, state, blocks);
+        CoreShard shard = new CoreShard(engine, lease, home, state, recovered, blocks, clock, settings, idle);
         int queues = recovered.size();
         shard.start();
         if (queues > 0) {
@@ -101,8 +104,8 @@ public final class Core implements AutoCloseable {
         shard.close();
     }
 
-    private static RecoveredState recover(LogPartition[] home, LogPartition state) {
-        RecoveredState recovered = new RecoveredState(home.length);
+    private static RecoveredState recover(LogPartition[] home, LogPartition state, BlockStore blocks) {
+        RecoveredState recovered = new RecoveredState(home.length, blocks);
         RecordView record = new RecordView();
         BatchScan.scan(state, state.logStartOffset(), batch -> {
             for (int i = 0; i < batch.recordCount(); i++) {

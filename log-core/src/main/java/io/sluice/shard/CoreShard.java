@@ -11,6 +11,7 @@ import io.sluice.log.LogException;
 import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
+import io.sluice.queue.index.BlockStore;
 import io.sluice.queue.state.RecoveredState;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
@@ -53,6 +54,7 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
             LogPartition[] home,
             LogPartition state,
             RecoveredState recovered,
+            BlockStore blocks,
             Clock clock,
             CoreSettings settings,
             @Nullable Runnable idle) {
@@ -61,12 +63,13 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
         this.settings = settings;
         loop = new ShardLoop("sluice-core", settings.inboxCapacity(), idle != null, this);
         MemoryLog memory = new MemoryLog();
-        queues = new DeliveryQueues(clock, out, memory, home, recovered);
+        queues = new DeliveryQueues(clock, out, memory, home, recovered, blocks);
         pipeline = new PublishPipeline(
                 lease,
                 home,
                 state,
                 memory,
+                clock,
                 settings,
                 queues,
                 out,
@@ -192,6 +195,7 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
 
     @Override
     public boolean endTurn() {
+        queues.tick();
         pipeline.endTurn();
         boolean more = queues.endTurn();
         out.post();
@@ -206,6 +210,11 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
         LOG.error("The core shard met a broken invariant", error);
         pipeline.failAll(new LogException(Reason.FENCED, "the shard stopped after an internal error: " + error));
         out.post();
+    }
+
+    @Override
+    public long idleNanos() {
+        return queues.idleNanos();
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.sluice.shard;
 
 import io.sluice.log.LogPartition;
 import io.sluice.log.record.BatchView;
+import io.sluice.queue.DeathReason;
 import io.sluice.queue.DeliveryBatch;
 import io.sluice.queue.DeliveryEffects;
 import io.sluice.queue.DeliveryMachine;
@@ -9,6 +10,7 @@ import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.QueueStats;
 import io.sluice.queue.Reference;
+import io.sluice.queue.index.QueueIndex;
 import io.sluice.queue.state.QueueDelta;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -42,6 +44,11 @@ final class DeliveryQueue implements DeliveryEffects {
     private long retryAt;
     private boolean closed;
     private boolean released;
+    private boolean dispatching;
+    private long unusedSince;
+    /** When the queue is woken, epoch ms; kept by {@link QueueTimers}. */
+    long timerAt = Long.MAX_VALUE;
+
     boolean dirty;
     boolean unjournaled;
 
@@ -49,7 +56,8 @@ final class DeliveryQueue implements DeliveryEffects {
         this.handle = handle;
         this.queues = queues;
         QueuePolicy policy = handle.spec().policy();
-        machine = new DeliveryMachine(policy.deadLetterExchange() != null, policy.deliveryLimit());
+        machine = new DeliveryMachine(policy, queues.blocks());
+        unusedSince = queues.now();
         delta = handle.spec().durable() ? new QueueDelta() : null;
     }
 
@@ -75,19 +83,41 @@ final class DeliveryQueue implements DeliveryEffects {
         return closed;
     }
 
-    /** A message was committed. Answers false if the queue is gone. */
-    boolean enqueue(long position, long state) {
-        if (closed) {
-            return false;
-        }
-        machine.enqueue(position, state);
+    /** A message was committed. Answers false if the queue is full and does not take it. */
+    boolean enqueue(long position, long state, long expiry, long arrival) {
         queues.markDirty(this);
+        if (isFull()) {
+            // room that consumers make now was there before
+            dispatch();
+            if (isFull()) {
+                machine.refuse(position, state, this);
+                return false;
+            }
+        }
+        machine.enqueue(position, state, expiry, arrival, queues.now());
         return true;
     }
 
-    /** A message was found after a start. */
-    void restore(long position, long state) {
-        machine.restore(position, state, this);
+    /** True if a message more would be refused. */
+    boolean isFull() {
+        return spec().policy().refusesPublishes() && !machine.hasRoom();
+    }
+
+    /** A message of an earlier life. */
+    void restore(long position, long state, long expiry) {
+        machine.restore(position, state, expiry, this);
+        queues.markDirty(this);
+    }
+
+    /** A message of an earlier life, read back from the log. */
+    void restoreArrived(long position, long state, long expiry, long arrival) {
+        machine.restoreArrived(position, state, expiry, arrival, this);
+        queues.markDirty(this);
+    }
+
+    /** The queue is in use. */
+    void touch() {
+        unusedSince = queues.now();
         queues.markDirty(this);
     }
 
@@ -101,6 +131,7 @@ final class DeliveryQueue implements DeliveryEffects {
         int slot = machine.attach(
                 consumer.spec().autoSettle(),
                 consumer.spec().exclusive(),
+                consumer.spec().priority(),
                 consumer.spec().initialCredit());
         if (slot < 0) {
             queues.out()
@@ -163,7 +194,7 @@ final class DeliveryQueue implements DeliveryEffects {
             machine.cancel(consumer.slot);
             consumers[consumer.slot] = null;
             consumer.slot = -1;
-            queues.markDirty(this);
+            touch();
         }
     }
 
@@ -179,6 +210,10 @@ final class DeliveryQueue implements DeliveryEffects {
     void purge(CompletableFuture<Long> purged) {
         queues.follow(() -> {
             long count = closed ? 0 : machine.purge(this);
+            if (count > 0 && delta != null) {
+                delta.purged(queues.fed(), inFlight());
+                queues.markUnjournaled(this);
+            }
             queues.markDirty(this);
             queues.barrier(() -> purged.complete(count));
         });
@@ -198,7 +233,7 @@ final class DeliveryQueue implements DeliveryEffects {
             }
         }
         drains.clear();
-        machine.forEach((position, state) -> queues.forget(position));
+        machine.close(this);
         handle.publish(0, 0, 0);
         closeView();
         return ready;
@@ -216,9 +251,28 @@ final class DeliveryQueue implements DeliveryEffects {
      * @return true if there is more to deliver at once
      */
     boolean dispatch() {
-        if (closed || loading) {
+        if (closed || dispatching) {
             return false;
         }
+        dispatching = true;
+        long now = queues.now();
+        machine.expire(now, this);
+        boolean more = !loading && deliver(now);
+        if (!more) {
+            machine.trim(this);
+        }
+        for (ConsumerHandle consumer : consumers) {
+            if (consumer != null) {
+                consumer.open = null;
+            }
+        }
+        handle.publish(machine.ready(), machine.unacked(), machine.consumers());
+        queues.wakeAt(this, nextTimer(now));
+        dispatching = false;
+        return more;
+    }
+
+    private boolean deliver(long now) {
         boolean more = false;
         if (retryAt != 0) {
             if (!mayRetry()) {
@@ -231,6 +285,14 @@ final class DeliveryQueue implements DeliveryEffects {
             long position = machine.nextPosition();
             if (position == Reference.NONE) {
                 break;
+            }
+            if (machine.nextIsExpired(now)) {
+                machine.expire(now, this);
+                if (machine.ready() > 0 && machine.nextIsExpired(now)) {
+                    // goes on when some of the dead letters are stored
+                    break;
+                }
+                continue;
             }
             if (left-- == 0) {
                 more = true;
@@ -247,13 +309,31 @@ final class DeliveryQueue implements DeliveryEffects {
         if (view != null && (!viewIsLoaded || machine.ready() == 0)) {
             closeView();
         }
-        for (ConsumerHandle consumer : consumers) {
-            if (consumer != null) {
-                consumer.open = null;
-            }
-        }
-        handle.publish(machine.ready(), machine.unacked(), machine.consumers());
         return more;
+    }
+
+    /** When there is something to do next, epoch ms; tells that the queue expires if it does. */
+    private long nextTimer(long now) {
+        long expires = spec().policy().expires();
+        if (expires < 0 || machine.consumers() > 0) {
+            return machine.nextExpiry();
+        }
+        if (now - unusedSince >= expires) {
+            unusedSince = now;
+            queues.expired(spec());
+        }
+        return Math.min(machine.nextExpiry(), unusedSince + expires);
+    }
+
+    private long[] inFlight() {
+        long[] positions = new long[machine.unacked()];
+        int[] count = new int[1];
+        machine.visitInFlight((position, state, expiry) -> {
+            if (Reference.partition(position) != Reference.MEMORY_PARTITION) {
+                positions[count[0]++] = position;
+            }
+        });
+        return Arrays.copyOf(positions, count[0]);
     }
 
     /** True if the time has come to read again what could not be read. */
@@ -281,10 +361,19 @@ final class DeliveryQueue implements DeliveryEffects {
                 Reference.deliveryCount(state),
                 Reference.redelivered(state));
         if (delta != null && !settled && Reference.partition(position) != Reference.MEMORY_PARTITION) {
-            if (delta.delivered(position)) {
+            if (delta.delivered(position, priorityKey(state))) {
                 queues.markUnjournaled(this);
             }
         }
+    }
+
+    private int priorityKey(long state) {
+        return spec().policy().maxPriority() == 0 ? QueueDelta.ALL_PRIORITIES : Reference.priority(state);
+    }
+
+    @Override
+    public void purged(QueueIndex references) {
+        queues.forgetLater(references);
     }
 
     @Override
@@ -305,7 +394,7 @@ final class DeliveryQueue implements DeliveryEffects {
     }
 
     @Override
-    public void deadLetter(long deliveryId, long position, long state, String reason) {
+    public void deadLetter(long deliveryId, long position, long state, DeathReason reason) {
         queues.dying().add(this, deliveryId, position, state, reason);
     }
 

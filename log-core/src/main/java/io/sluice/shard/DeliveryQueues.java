@@ -3,6 +3,7 @@ package io.sluice.shard;
 import io.sluice.io.Clock;
 import io.sluice.log.LogPartition;
 import io.sluice.log.record.BatchView;
+import io.sluice.queue.Overflow;
 import io.sluice.queue.QueueId;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
@@ -10,8 +11,11 @@ import io.sluice.queue.Queues;
 import io.sluice.queue.Reference;
 import io.sluice.queue.Republisher;
 import io.sluice.queue.TargetSet;
+import io.sluice.queue.index.BlockStore;
+import io.sluice.queue.index.QueueIndex;
 import io.sluice.queue.state.CheckpointWriter;
 import io.sluice.queue.state.RecoveredState;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.Set;
@@ -19,6 +23,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -31,6 +36,10 @@ import org.slf4j.LoggerFactory;
 final class DeliveryQueues implements Queues {
     private static final Logger LOG = LoggerFactory.getLogger(DeliveryQueues.class);
     private static final long TRUNCATE_EVERY_NANOS = 1_000_000_000L;
+    /** Retries and the like are looked for this often. */
+    private static final long MAX_IDLE_MILLIS = 1_000;
+
+    private static final int FORGET_PER_TURN = 16 * 1024;
 
     private final Clock clock;
     private final LoopTasks out;
@@ -40,6 +49,9 @@ final class DeliveryQueues implements Queues {
     private final HomePins[] pins;
     private final long[] fed;
     private final DyingMessages dying;
+    private final BlockStore blocks;
+    private final QueueTimers timers = new QueueTimers();
+    private final ArrayDeque<QueueIndex> forgotten = new ArrayDeque<>();
     private final ConcurrentHashMap<Long, QueueHandle> byId = new ConcurrentHashMap<>();
 
     private ArrayList<DeliveryQueue> dirty = new ArrayList<>();
@@ -47,17 +59,27 @@ final class DeliveryQueues implements Queues {
     private final ArrayList<Runnable> barriers = new ArrayList<>();
     private final ArrayList<DeliveryQueue> retrying = new ArrayList<>();
     private long truncatedAt;
+    private long now;
+    private Consumer<QueueSpec> expiry = queue -> {};
     private @Nullable ShardLoop loop;
     private @Nullable PublishPipeline pipeline;
     private @Nullable QueueJournal journal;
     private @Nullable Executor executor;
 
-    DeliveryQueues(Clock clock, LoopTasks out, MemoryLog memory, LogPartition[] home, RecoveredState recovered) {
+    DeliveryQueues(
+            Clock clock,
+            LoopTasks out,
+            MemoryLog memory,
+            LogPartition[] home,
+            RecoveredState recovered,
+            BlockStore blocks) {
         this.clock = clock;
         this.out = out;
         this.memory = memory;
         this.home = home;
         this.recovered = recovered;
+        this.blocks = blocks;
+        now = clock.epochMillis();
         dying = new DyingMessages(this, clock);
         pins = new HomePins[home.length];
         fed = new long[home.length];
@@ -102,6 +124,11 @@ final class DeliveryQueues implements Queues {
     }
 
     @Override
+    public void onExpired(Consumer<QueueSpec> listener) {
+        loop().put((Runnable) () -> expiry = listener);
+    }
+
+    @Override
     public CompletionStage<Integer> dropUnopened() {
         CompletableFuture<Integer> dropped = new CompletableFuture<>();
         loop().put((Runnable) () -> {
@@ -113,6 +140,11 @@ final class DeliveryQueues implements Queues {
             dropped.complete(ids.size());
         });
         return dropped;
+    }
+
+    /** A turn begins. */
+    void tick() {
+        now = clock.epochMillis();
     }
 
     LoopTasks out() {
@@ -131,28 +163,84 @@ final class DeliveryQueues implements Queues {
         return clock.nanoTime();
     }
 
+    /** Epoch milliseconds at the end of the inbox of this turn: one time for all that happens in it. */
+    long now() {
+        return now;
+    }
+
+    BlockStore blocks() {
+        return blocks;
+    }
+
+    /** Per home partition, an offset that is above all that queues know of, and not above what they will know of later. */
+    long[] fed() {
+        return fed.clone();
+    }
+
+    /** The queue is dispatched at this time, epoch ms. */
+    void wakeAt(DeliveryQueue queue, long at) {
+        timers.schedule(queue, at);
+    }
+
+    /** Nobody used the queue for as long as its policy says. */
+    void expired(QueueSpec queue) {
+        LOG.info(
+                "Queue '{}' was unused for {} ms: it is deleted",
+                queue.name(),
+                queue.policy().expires());
+        expiry.accept(queue);
+    }
+
+    /** How long nothing happens without a message, nanoseconds. */
+    long idleNanos() {
+        long left = timers.next() - clock.epochMillis();
+        return left >= MAX_IDLE_MILLIS ? TimeUnit.MILLISECONDS.toNanos(MAX_IDLE_MILLIS) : Math.max(0, left) * 1_000_000;
+    }
+
     LogPartition homePartition(int index) {
         return home[index];
     }
 
-    /** The queues of a committed message learn of it, in the order of commits. */
-    void enqueue(TargetSet targets, long position, int size) {
+    /**
+     * The queues of a committed message learn of it, in the order of commits.
+     *
+     * @return false if one of them is full and does not take it
+     */
+    boolean enqueue(TargetSet targets, long position, long state, long expiry, long arrival) {
         int partition = Reference.partition(position);
         long offset = Reference.offset(position);
         boolean inMemory = partition == Reference.MEMORY_PARTITION;
-        long state = Reference.state(size, 0, false);
+        boolean taken = true;
         for (int i = 0; i < targets.queueCount(); i++) {
-            if (targets.queue(i) instanceof QueueHandle handle && handle.queue().enqueue(position, state)) {
+            if (targets.queue(i) instanceof QueueHandle handle
+                    && !handle.queue().isClosed()) {
                 if (inMemory) {
                     memory.refer(offset);
                 } else {
                     pins[partition].add(offset);
                 }
+                taken &= handle.queue().enqueue(position, state, expiry, arrival);
             }
         }
         if (!inMemory) {
             fed[partition] = Math.max(fed[partition], offset + 1);
         }
+        return taken;
+    }
+
+    /** True if the message has no other target than a queue that is full and does not want it as a dead letter. */
+    boolean refuses(TargetSet targets) {
+        return targets.queueCount() == 1
+                && targets.streamCount() == 0
+                && targets.queue(0) instanceof QueueHandle handle
+                && handle.isOpen()
+                && handle.spec().policy().overflow() == Overflow.REJECT_PUBLISH
+                && handle.queue().isFull();
+    }
+
+    /** As {@link #forget} for all of these, a part in each turn. */
+    void forgetLater(QueueIndex references) {
+        forgotten.add(references);
     }
 
     /** A queue is done with a message. */
@@ -230,6 +318,7 @@ final class DeliveryQueues implements Queues {
      * @return true if queues have more to deliver at once
      */
     boolean endTurn() {
+        timers.work(now, this);
         dying.work(pipeline().isStoring());
         if (!retrying.isEmpty()) {
             retry();
@@ -253,7 +342,23 @@ final class DeliveryQueues implements Queues {
         }
         truncate();
         journal().advance();
-        return !dirty.isEmpty();
+        forgetSome();
+        return !dirty.isEmpty() || !forgotten.isEmpty();
+    }
+
+    private void forgetSome() {
+        int left = FORGET_PER_TURN;
+        while (left > 0 && !forgotten.isEmpty()) {
+            QueueIndex references = forgotten.getFirst();
+            while (left-- > 0 && !references.isEmpty()) {
+                forget(references.firstPosition());
+                references.removeFirst();
+            }
+            if (references.isEmpty()) {
+                references.clear();
+                forgotten.removeFirst();
+            }
+        }
     }
 
     private void retry() {
@@ -295,6 +400,7 @@ final class DeliveryQueues implements Queues {
             handle.queue().release();
         }
         memory.close();
+        blocks.close();
     }
 
     private void open(QueueSpec spec, CompletableFuture<QueueRef> opened) {
@@ -304,8 +410,11 @@ final class DeliveryQueues implements Queues {
             return;
         }
         QueueHandle handle = new QueueHandle(spec, loop(), this);
-        boolean known = recovered.take(
-                spec.id().value(), (position, state) -> handle.queue().restore(position, state));
+        boolean known = recovered.take(spec.id().value(), handle.queue()::restore, handle.queue()::restoreArrived);
+        if (known) {
+            // it may hold the queue by half; places in it change now
+            journal().abandon();
+        }
         byId.put(spec.id().value(), handle);
         if (known || !spec.durable()) {
             handle.publish(handle.queue().machine().ready(), 0, 0);

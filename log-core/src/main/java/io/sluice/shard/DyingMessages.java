@@ -3,6 +3,7 @@ package io.sluice.shard;
 import io.sluice.io.Clock;
 import io.sluice.log.LogException;
 import io.sluice.log.record.BatchView;
+import io.sluice.queue.DeathReason;
 import io.sluice.queue.Reference;
 import io.sluice.queue.Republisher;
 import java.util.ArrayDeque;
@@ -38,9 +39,9 @@ final class DyingMessages {
         private final long deliveryId;
         private final long position;
         private final long state;
-        private final String reason;
+        private final DeathReason reason;
 
-        Dying(DeliveryQueue queue, long deliveryId, long position, long state, String reason) {
+        Dying(DeliveryQueue queue, long deliveryId, long position, long state, DeathReason reason) {
             this.queue = queue;
             this.deliveryId = deliveryId;
             this.position = position;
@@ -112,7 +113,7 @@ final class DyingMessages {
     }
 
     /** Takes up a message; works on it after the current command, since the machine must not be called from within one. */
-    void add(DeliveryQueue queue, long deliveryId, long position, long state, String reason) {
+    void add(DeliveryQueue queue, long deliveryId, long position, long state, DeathReason reason) {
         fresh.add(new Dying(queue, deliveryId, position, state, reason));
     }
 

@@ -40,9 +40,10 @@ final class OpenBatch {
      *
      * @param routed whose routing header to add; null = none
      * @param order place of the message among all of all home partitions
+     * @param arrival when it was taken up, epoch ms
      * @return index of the record in the batch
      */
-    int add(PublishBatch from, int message, @Nullable TargetSet routed, int order, Durability asked) {
+    int add(PublishBatch from, int message, @Nullable TargetSet routed, int order, long arrival, Durability asked) {
         raise(asked);
         ByteBuf extra = null;
         int length = 0;
@@ -50,7 +51,7 @@ final class OpenBatch {
             byte[] header = routed.routingHeader();
             extra = scratch();
             extra.writeBytes(header);
-            extra.setInt(routed.orderIndex(), order);
+            routed.stamp(extra, 0, order, arrival, from.priority(message), from.expiry(message, arrival));
             length = header.length;
         }
         return builder.add(

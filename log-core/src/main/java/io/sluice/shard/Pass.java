@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
 import io.sluice.log.LogPartition;
+import io.sluice.queue.Reference;
 import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import java.util.ArrayList;
@@ -53,7 +54,14 @@ final class Pass {
     OpenBatch[] sources = new OpenBatch[64];
 
     int[] records = new int[64];
-    int[] sizes = new int[64];
+    long[] states = new long[64];
+    long[] expiries = new long[64];
+    long[] arrivals = new long[64];
+    /** Messages that a queue may refuse, in order. */
+    final ArrayList<Refusable> refusables = new ArrayList<>(0);
+
+    /** The {@code message}-th message of the pass is the {@code index}-th of its publish. */
+    record Refusable(int message, PublishBatch publish, int index) {}
 
     /** Batches of a Kafka client and, once the pass is sealed, what became of them. */
     static final class Produce {
@@ -102,18 +110,32 @@ final class Pass {
         followers.add(new Follower(command, messages));
     }
 
-    void add(TargetSet target, @Nullable OpenBatch source, int record, int size) {
+    void add(
+            TargetSet target,
+            @Nullable OpenBatch source,
+            int record,
+            int size,
+            PublishBatch publish,
+            int i,
+            long arrival) {
         if (messages == records.length) {
             int capacity = messages * 2;
             targets = Arrays.copyOf(targets, capacity);
             sources = Arrays.copyOf(sources, capacity);
             records = Arrays.copyOf(records, capacity);
-            sizes = Arrays.copyOf(sizes, capacity);
+            states = Arrays.copyOf(states, capacity);
+            expiries = Arrays.copyOf(expiries, capacity);
+            arrivals = Arrays.copyOf(arrivals, capacity);
         }
         targets[messages] = target;
         sources[messages] = source;
         records[messages] = record;
-        sizes[messages] = size;
+        states[messages] = Reference.fresh(size, publish.priority(i));
+        expiries[messages] = publish.expiry(i, arrival);
+        arrivals[messages] = arrival;
+        if (target.mayRefuse()) {
+            refusables.add(new Refusable(messages, publish, i));
+        }
         messages++;
     }
 
@@ -123,6 +145,7 @@ final class Pass {
         produces.clear();
         followers.clear();
         journals.clear();
+        refusables.clear();
         full.clear();
         Arrays.fill(home, null);
         streams.clear();

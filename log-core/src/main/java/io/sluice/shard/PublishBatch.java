@@ -4,8 +4,10 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.sluice.access.Caller;
 import io.sluice.log.Durability;
+import io.sluice.queue.Reference;
 import io.sluice.queue.TargetSet;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
@@ -26,17 +28,21 @@ public final class PublishBatch {
         /**
          * Runs on {@link #executor}.
          *
-         * @param error null if all is stored; else nothing of the batch is
+         * @param error null if all is stored, but for what {@link PublishBatch#isRefused} names; else nothing of the batch is
          */
         void completed(PublishBatch batch, io.sluice.log.@Nullable LogException error);
     }
 
-    private static final int POSITIONS = 5;
+    /** No time to live. */
+    public static final long FOREVER = -1;
+
+    private static final int POSITIONS = 6;
     private static final int HEADERS = 1;
     private static final int END = 2;
     private static final int HEADER_COUNT = 3;
     private static final int ORDER_HASH = 4;
-    private static final int NUMBERS = 2;
+    private static final int PRIORITY = 5;
+    private static final int NUMBERS = 3;
     private static final int SETTINGS = 2;
 
     private final Caller caller;
@@ -49,6 +55,7 @@ public final class PublishBatch {
     private int[] positions = new int[capacity * POSITIONS];
     private long[] numbers = new long[capacity * NUMBERS];
     private Object[] settings = new Object[capacity * SETTINGS];
+    private @Nullable BitSet refused;
 
     public PublishBatch(Caller caller, Completion completion, ByteBufAllocator allocator, int sizeHint) {
         this.caller = caller;
@@ -73,6 +80,19 @@ public final class PublishBatch {
             settings = Arrays.copyOf(settings, capacity * SETTINGS);
         }
         positions[size * POSITIONS] = buffer.writerIndex();
+        positions[size * POSITIONS + PRIORITY] = 0;
+        numbers[size * NUMBERS + 2] = FOREVER;
+    }
+
+    /**
+     * What the publisher of the current message asked of queues.
+     *
+     * @param priority 0 to 255
+     * @param timeToLive milliseconds from when the shard takes the message up, {@link #FOREVER} = none
+     */
+    public void options(int priority, long timeToLive) {
+        positions[size * POSITIONS + PRIORITY] = priority;
+        numbers[size * NUMBERS + 2] = timeToLive;
     }
 
     /** Where the fields of the current message are written. */
@@ -142,6 +162,30 @@ public final class PublishBatch {
 
     public long tag(int i) {
         return numbers[i * NUMBERS + 1];
+    }
+
+    /** Priority for queues, 0 to 255. */
+    public int priority(int i) {
+        return positions[i * POSITIONS + PRIORITY];
+    }
+
+    /** When the message expires in queues, epoch ms, {@link Reference#NEVER} = never; {@code arrival} is when it was taken up. */
+    public long expiry(int i, long arrival) {
+        long timeToLive = numbers[i * NUMBERS + 2];
+        return timeToLive == FOREVER ? Reference.NEVER : arrival + timeToLive;
+    }
+
+    /** True if a queue that the message was routed to refused it because it is full; others may have it. */
+    public boolean isRefused(int i) {
+        return refused != null && refused.get(i);
+    }
+
+    /** Says that a queue does not take the message. Shard thread. */
+    void refuse(int i) {
+        if (refused == null) {
+            refused = new BitSet(size);
+        }
+        refused.set(i);
     }
 
     public TargetSet targets(int i) {

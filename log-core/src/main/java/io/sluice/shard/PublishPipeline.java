@@ -2,6 +2,7 @@ package io.sluice.shard;
 
 import io.netty.buffer.ByteBuf;
 import io.sluice.engine.ShardLease;
+import io.sluice.io.Clock;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
 import io.sluice.log.LogException.Reason;
@@ -31,6 +32,7 @@ final class PublishPipeline {
     private final LogPartition[] home;
     private final LogPartition state;
     private final MemoryLog memory;
+    private final Clock clock;
     private final CoreSettings settings;
     private final DeliveryQueues queues;
     private final LoopTasks out;
@@ -51,6 +53,7 @@ final class PublishPipeline {
             LogPartition[] home,
             LogPartition state,
             MemoryLog memory,
+            Clock clock,
             CoreSettings settings,
             DeliveryQueues queues,
             LoopTasks out,
@@ -62,6 +65,7 @@ final class PublishPipeline {
         this.home = home;
         this.state = state;
         this.memory = memory;
+        this.clock = clock;
         this.settings = settings;
         this.queues = queues;
         this.out = out;
@@ -315,6 +319,7 @@ final class PublishPipeline {
 
     private void stage(PublishBatch batch) {
         Pass pass = open;
+        long arrival = clock.epochMillis();
         pass.publishes.add(batch);
         pass.publishBytes += batch.sizeInBytes();
         pass.bytes += batch.sizeInBytes();
@@ -322,6 +327,10 @@ final class PublishPipeline {
             TargetSet targets = batch.targets(i);
             Durability asked = batch.durability(i);
             Durability stored = asked == Durability.MEMORY ? Durability.OS : asked;
+            if (targets.mayRefuse() && queues.refuses(targets)) {
+                batch.refuse(i);
+                continue;
+            }
             if (targets.queueCount() > 0) {
                 if (transientMessage(batch, i, targets)) {
                     MemoryBatch in = pass.memory;
@@ -330,9 +339,9 @@ final class PublishPipeline {
                         pass.memory = in;
                     }
                     int record = in.recordCount();
-                    pass.add(targets, null, record, in.add(batch, i));
+                    pass.add(targets, null, record, in.add(batch, i), batch, i, arrival);
                 } else {
-                    stageHome(pass, batch, i, targets, stored);
+                    stageHome(pass, batch, i, targets, arrival, stored);
                 }
             }
             for (int s = 0; s < targets.streamCount(); s++) {
@@ -341,7 +350,7 @@ final class PublishPipeline {
         }
     }
 
-    private void stageHome(Pass pass, PublishBatch batch, int i, TargetSet targets, Durability stored) {
+    private void stageHome(Pass pass, PublishBatch batch, int i, TargetSet targets, long arrival, Durability stored) {
         int index = Math.floorMod(batch.orderHash(i), home.length);
         OpenBatch in = pass.home[index];
         if (in == null) {
@@ -349,10 +358,10 @@ final class PublishPipeline {
             pass.home[index] = in;
         }
         int before = in.sizeInBytes();
-        int record = in.add(batch, i, targets, nextOrder++, stored);
+        int record = in.add(batch, i, targets, nextOrder++, arrival, stored);
         int size = in.sizeInBytes() - before;
         homeBytes += size;
-        pass.add(targets, in, record, size);
+        pass.add(targets, in, record, size, batch, i, arrival);
         if (in.sizeInBytes() >= settings.batchBytes()) {
             pass.home[index] = null;
             pass.full.add(in);
@@ -390,7 +399,7 @@ final class PublishPipeline {
             in = new OpenBatch(to);
             pass.streams.add(new Pass.StreamBatch(target, partition, in));
         }
-        in.add(batch, i, null, 0, stored);
+        in.add(batch, i, null, 0, 0, stored);
     }
 
     /** Kept in memory only: asked for, or no taker outlives a restart anyway; while the memory log has room. */
@@ -545,6 +554,7 @@ final class PublishPipeline {
             memory.refer(passing.baseOffset());
         }
         int followed = 0;
+        int refusables = 0;
         for (int i = 0; i < pass.messages; i++) {
             while (followed < pass.followers.size()
                     && pass.followers.get(followed).messages() == i) {
@@ -555,16 +565,20 @@ final class PublishPipeline {
             if (targets == null) {
                 continue;
             }
+            long position;
             if (source != null) {
-                queues.enqueue(
-                        targets,
-                        Reference.position(source.partition().id().index(), source.baseOffset() + pass.records[i]),
-                        pass.sizes[i]);
+                position = Reference.position(source.partition().id().index(), source.baseOffset() + pass.records[i]);
             } else if (passing != null) {
-                queues.enqueue(
-                        targets,
-                        Reference.position(Reference.MEMORY_PARTITION, passing.baseOffset() + pass.records[i]),
-                        pass.sizes[i]);
+                position = Reference.position(Reference.MEMORY_PARTITION, passing.baseOffset() + pass.records[i]);
+            } else {
+                continue;
+            }
+            boolean taken = queues.enqueue(targets, position, pass.states[i], pass.expiries[i], pass.arrivals[i]);
+            if (targets.mayRefuse()) {
+                Pass.Refusable refusable = pass.refusables.get(refusables++);
+                if (!taken) {
+                    refusable.publish().refuse(refusable.index());
+                }
             }
         }
         if (passing != null) {

@@ -76,6 +76,13 @@ final class QueueHandle implements QueueRef {
     }
 
     @Override
+    public void touch() {
+        if (spec.policy().expires() >= 0) {
+            loop.put((Runnable) queue::touch);
+        }
+    }
+
+    @Override
     public CompletionStage<Long> purge(Caller caller) {
         CompletableFuture<Long> purged = new CompletableFuture<>();
         loop.put((Runnable) () -> queue.purge(purged));

@@ -206,7 +206,8 @@ final class QueueJournal {
         abandon();
     }
 
-    private void abandon() {
+    /** Gives up the checkpoint that is being written, if any; a new one begins in time. */
+    void abandon() {
         CheckpointWriter writer = checkpoint;
         if (writer != null) {
             checkpoint = null;

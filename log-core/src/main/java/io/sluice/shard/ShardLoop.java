@@ -2,7 +2,6 @@ package io.sluice.shard;
 
 import io.netty.util.concurrent.FastThreadLocalThread;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -19,7 +18,6 @@ import org.slf4j.LoggerFactory;
 final class ShardLoop {
     private static final Logger LOG = LoggerFactory.getLogger(ShardLoop.class);
     private static final int MESSAGES_PER_TURN = 1024;
-    private static final long LONGEST_PARK_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     /** What the loop runs; all methods on its thread. */
     interface Handler {
@@ -31,6 +29,9 @@ final class ShardLoop {
          * @return true if there is more to do without new messages
          */
         boolean endTurn();
+
+        /** How long the loop may sleep at most without a message, nanoseconds; asked after {@link #endTurn}. */
+        long idleNanos();
 
         /** Something was thrown out of {@link #handle} or {@link #endTurn}: state may be broken. */
         void failed(Throwable error);
@@ -211,7 +212,7 @@ final class ShardLoop {
         sleeping = true;
         // a sender that did not see the flag has its message visible here
         if (inbox.isEmpty() && !signalled.get() && !stopping) {
-            LockSupport.parkNanos(this, LONGEST_PARK_NANOS);
+            LockSupport.parkNanos(this, handler.idleNanos());
         }
         sleeping = false;
     }

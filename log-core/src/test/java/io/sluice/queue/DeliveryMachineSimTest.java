@@ -3,6 +3,8 @@ package io.sluice.queue;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
+import io.sluice.queue.index.MemoryBlocks;
+import io.sluice.queue.index.QueueIndex;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -14,8 +16,8 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 /**
- * The delivery machine against a naive model in random mixes of all commands. {@code -Dsim.seeds=N} sets the number of seeds,
- * {@code -Dsim.seed=S} the first one.
+ * The delivery machine against a naive model in random mixes of all commands, each seed with another policy. {@code
+ * -Dsim.seeds=N} sets the number of seeds, {@code -Dsim.seed=S} the first one.
  */
 class DeliveryMachineSimTest {
     private static final int STEPS = 1_000;
@@ -23,7 +25,7 @@ class DeliveryMachineSimTest {
     @Test
     void behavesAsTheNaiveModel() {
         long first = Long.getLong("sim.seed", 1);
-        long seeds = Long.getLong("sim.seeds", 200);
+        long seeds = Long.getLong("sim.seeds", 300);
         for (long seed = first; seed < first + seeds; seed++) {
             try {
                 new Run(seed).go();
@@ -33,89 +35,193 @@ class DeliveryMachineSimTest {
         }
     }
 
-    /** What the model knows of a message. */
+    /** What the model knows of a message. Its place orders by level, then by number. */
     private static final class Message {
         final long position;
+        final int level;
+        final int priority;
+        final int size;
+        final long expiry;
         int failures;
         boolean delivered;
+        boolean returned;
 
-        Message(long position) {
+        Message(long position, int level, int priority, int size, long expiry) {
             this.position = position;
+            this.level = level;
+            this.priority = priority;
+            this.size = size;
+            this.expiry = expiry;
+        }
+
+        long place() {
+            return (100L - level) << 40 | Reference.offset(position);
+        }
+
+        boolean isExpired(long now) {
+            return expiry != 0 && now > expiry;
         }
     }
 
     private record Held(Message message, int consumer) {}
 
+    /** What the model knows of a consumer. */
+    private static final class Taker {
+        final boolean auto;
+        final int priority;
+        final long arrival;
+        int credit;
+
+        Taker(boolean auto, int priority, long arrival, int credit) {
+            this.auto = auto;
+            this.priority = priority;
+            this.arrival = arrival;
+            this.credit = credit;
+        }
+    }
+
     /** One seed: every effect of the machine is looked up in the model. */
     private static final class Run implements DeliveryEffects {
         final Random random;
-        final boolean deadLetters;
-        final int limit;
+        final QueuePolicy policy;
+        final MemoryBlocks blocks = new MemoryBlocks();
         final DeliveryMachine machine;
+        final int burst;
 
         // the naive model: waiting messages by their place, those held by delivery id
         final TreeMap<Long, Message> waiting = new TreeMap<>();
         final Map<Long, Held> held = new HashMap<>();
         final Map<Long, Message> dying = new HashMap<>();
-        final Map<Integer, Integer> credit = new HashMap<>();
-        final Map<Integer, Boolean> auto = new HashMap<>();
+        final Map<Integer, Taker> takers = new HashMap<>();
         final Set<Long> settled = new HashSet<>();
         final Set<Long> mustSettle = new HashSet<>();
-        final List<Long> firstDeliveries = new ArrayList<>();
-        Message restored;
+        final Map<Long, DeathReason> mustDie = new HashMap<>();
+        final Map<Long, Message> byPosition = new HashMap<>();
+        final Map<Integer, Long> lastOfLevel = new HashMap<>();
+        int active = -1;
         int lastConsumer = -1;
         long next;
         long lastId;
+        long now = 1_000_000;
+        long arrivals;
 
         Run(long seed) {
             random = new Random(seed);
-            deadLetters = random.nextBoolean();
-            limit = random.nextInt(5) - 1;
-            machine = new DeliveryMachine(deadLetters, limit);
+            burst = random.nextInt(10) == 0 ? 900 : 4;
+            policy = QueuePolicy.builder()
+                    .deadLetterExchange(random.nextBoolean() ? "dlx" : null)
+                    .deliveryLimit(random.nextInt(5) - 1)
+                    .messageTtl(random.nextInt(3) == 0 ? random.nextInt(40) : -1)
+                    .maxLength(random.nextInt(3) == 0 ? random.nextInt(burst * 4) : -1)
+                    .maxBytes(random.nextInt(4) == 0 ? random.nextInt(burst * 40) : -1)
+                    .overflow(Overflow.values()[random.nextInt(3)])
+                    .maxPriority(random.nextInt(3) == 0 ? new int[] {1, 5, 31, 32, 255}[random.nextInt(5)] : 0)
+                    .singleActiveConsumer(random.nextInt(4) == 0)
+                    .build();
+            machine = new DeliveryMachine(policy, blocks);
         }
 
         void go() {
             for (int step = 0; step < STEPS; step++) {
                 command();
-                assertThat(mustSettle).as("settled in this step").isEmpty();
-                assertThat(machine.ready()).isEqualTo(waiting.size());
-                assertThat(machine.unacked()).isEqualTo(held.size() + dying.size());
-                assertThat(machine.consumers()).isEqualTo(credit.size());
-                boolean takers = credit.values().stream().anyMatch(c -> c > 0);
-                long expected =
-                        takers && !waiting.isEmpty() ? waiting.firstEntry().getValue().position : Reference.NONE;
-                assertThat(machine.nextPosition()).isEqualTo(expected);
+                assertThat(mustSettle.size())
+                        .as("messages not settled in this step")
+                        .isZero();
+                assertThat(mustDie.size())
+                        .as("dead letters missing in this step")
+                        .isZero();
+                check();
             }
-            assertThat(firstDeliveries).as("order of first deliveries").isSorted();
             Set<Long> left = new HashSet<>();
-            machine.forEach((position, state) -> assertThat(left.add(position)).isTrue());
+            machine.forEach((position, state, expiry) -> {
+                assertThat(left.add(position)).isTrue();
+                Message message = byPosition.get(position);
+                assertThat(Reference.priority(state)).isEqualTo(message.priority);
+                assertThat(Reference.deliveryCount(state)).isEqualTo(message.failures);
+                assertThat(expiry).isEqualTo(message.expiry);
+            });
             assertThat(left.size() + settled.size()).as("nothing lost").isEqualTo((int) next);
+            machine.close(new Everything());
+            assertThat(blocks.sizeInBytes()).as("blocks left behind").isZero();
+        }
+
+        void check() {
+            assertThat(machine.ready()).isEqualTo(waiting.size());
+            assertThat(machine.readyBytes())
+                    .isEqualTo(waiting.values().stream().mapToLong(m -> m.size).sum());
+            assertThat(machine.unacked()).isEqualTo(held.size() + dying.size());
+            assertThat(machine.consumers()).isEqualTo(takers.size());
+            long expected =
+                    mayDeliver() && !waiting.isEmpty() ? waiting.firstEntry().getValue().position : Reference.NONE;
+            assertThat(machine.nextPosition()).isEqualTo(expected);
+            assertThat(machine.nextExpiry()).isEqualTo(nextExpiry());
+            assertThat(machine.hasRoom())
+                    .isEqualTo((policy.maxLength() < 0 || waiting.size() < policy.maxLength())
+                            && (policy.maxBytes() < 0 || machine.readyBytes() < policy.maxBytes()));
+        }
+
+        boolean mayDeliver() {
+            return policy.singleActiveConsumer()
+                    ? active >= 0 && takers.get(active).credit > 0
+                    : takers.values().stream().anyMatch(t -> t.credit > 0);
+        }
+
+        /** The heads that can expire: the first of the returned, and the first fresh one of each level. */
+        List<Message> heads() {
+            Map<Integer, Message> fresh = new HashMap<>();
+            Message back = null;
+            for (Message message : waiting.values()) {
+                if (!message.returned) {
+                    fresh.putIfAbsent(message.level, message);
+                } else if (back == null) {
+                    back = message;
+                }
+            }
+            List<Message> heads = new ArrayList<>(fresh.values());
+            if (back != null) {
+                heads.add(back);
+            }
+            return heads;
+        }
+
+        long nextExpiry() {
+            if (dying.size() >= DeliveryMachine.MAX_EXPIRING) {
+                return Long.MAX_VALUE;
+            }
+            return heads().stream()
+                    .filter(m -> m.expiry != 0)
+                    .mapToLong(m -> m.expiry + 1)
+                    .min()
+                    .orElse(Long.MAX_VALUE);
         }
 
         void command() {
-            switch (random.nextInt(16)) {
+            now += random.nextInt(4);
+            switch (random.nextInt(19)) {
                 case 0 -> restore();
                 case 1, 2, 3 -> {
-                    for (int i = random.nextInt(4); i >= 0; i--) {
-                        long position = Reference.position((int) (next % 3), next);
-                        // positions of the model rise with the place in the queue
-                        waiting.put(next, new Message(position));
-                        machine.enqueue(position, Reference.state(10, 0, false));
-                        next++;
+                    for (int i = random.nextInt(burst); i >= 0; i--) {
+                        enqueue();
                     }
                 }
                 case 4 -> attach();
                 case 5, 6 -> {
-                    if (!credit.isEmpty()) {
+                    if (!takers.isEmpty()) {
                         int consumer = anyConsumer();
-                        int more = random.nextInt(20) == 0 ? DeliveryMachine.UNLIMITED : random.nextInt(6);
+                        int more = random.nextInt(20) == 0 ? DeliveryMachine.UNLIMITED : random.nextInt(burst + 2);
                         machine.credit(consumer, more);
-                        int now = credit.get(consumer);
-                        credit.put(consumer, more > Integer.MAX_VALUE - now ? Integer.MAX_VALUE : now + more);
+                        Taker taker = takers.get(consumer);
+                        taker.credit =
+                                more > Integer.MAX_VALUE - taker.credit ? Integer.MAX_VALUE : taker.credit + more;
                     }
                 }
                 case 7, 8, 9 -> {
-                    for (int i = 0; i < 5 && machine.nextPosition() != Reference.NONE; i++) {
+                    for (int i = 0; i < burst && machine.nextPosition() != Reference.NONE; i++) {
+                        boolean expired = waiting.firstEntry().getValue().isExpired(now);
+                        assertThat(machine.nextIsExpired(now)).isEqualTo(expired);
+                        if (expired) {
+                            break;
+                        }
                         machine.dispatch(this);
                         assertThat(mustSettle).isEmpty();
                     }
@@ -125,44 +231,128 @@ class DeliveryMachineSimTest {
                 case 13 -> settle(2);
                 case 14 -> {
                     if (!dying.isEmpty()) {
-                        long id = dying.keySet().iterator().next();
-                        mustSettle.add(dying.remove(id).position);
-                        machine.deadLettered(id, this);
+                        for (int i = burst; i > 0 && !dying.isEmpty(); i--) {
+                            long id = dying.keySet().iterator().next();
+                            mustSettle.add(dying.remove(id).position);
+                            machine.deadLettered(id, this);
+                        }
                     }
                 }
+                case 15 -> expire();
+                case 16 -> trim();
                 default -> rare();
             }
         }
 
+        int level(int priority) {
+            int max = policy.maxPriority();
+            int asked = Math.min(priority, max);
+            return max <= 31 ? asked : asked * 32 / (max + 1);
+        }
+
         /** Messages come back after a restart behind others, too: queues are opened one by one. */
         void restore() {
-            Message message = new Message(Reference.position((int) (next % 3), next));
+            int priority = random.nextInt(8);
+            long expiry = random.nextInt(4) == 0 ? now + random.nextInt(30) - 5 : 0;
+            long position = Reference.position((int) (next % 3), next);
+            Message message = new Message(position, level(priority), priority, 10, expiry);
+            byPosition.put(position, message);
+            next++;
             message.failures = random.nextInt(4);
             message.delivered = message.failures > 0;
-            long state = Reference.state(10, message.failures, message.delivered);
-            if (limit < 0 || message.failures <= limit) {
-                waiting.put(next, message);
-            } else if (deadLetters) {
-                restored = message;
+            long state = Reference.withDeliveryCount(Reference.fresh(10, priority), message.failures);
+            if (policy.deliveryLimit() < 0 || message.failures <= policy.deliveryLimit()) {
+                waiting.put(message.place(), message);
             } else {
-                mustSettle.add(message.position);
+                mustGo(message, DeathReason.DELIVERY_LIMIT);
             }
+            machine.restore(position, message.delivered ? Reference.asRedelivered(state) : state, expiry, this);
+        }
+
+        void enqueue() {
+            int priority = random.nextInt(3) == 0 ? random.nextInt(256) : random.nextInt(8);
+            int level = level(priority);
+            int size = random.nextInt(20);
+            long arrival = now - random.nextInt(3);
+            long own = random.nextInt(4) == 0 ? arrival + random.nextInt(30) - 2 : 0;
+            long byQueue = policy.messageTtl() < 0 ? 0 : arrival + policy.messageTtl();
+            long expiry = own == 0 ? byQueue : byQueue == 0 ? own : Math.min(own, byQueue);
+            if (expiry != 0 && expiry >= arrival) {
+                expiry = Math.max(expiry, now);
+            }
+            long position = Reference.position((int) (next % 3), next);
+            Message message = new Message(position, level, priority, size, expiry);
+            byPosition.put(position, message);
             next++;
-            machine.restore(message.position, state, this);
-            assertThat(restored).as("dies").isNull();
+            if (!machine.hasRoom() && policy.overflow() != Overflow.DROP_HEAD) {
+                if (policy.deadLetterExchange() != null && policy.overflow() == Overflow.REJECT_PUBLISH_DLX) {
+                    mustDie.put(position, DeathReason.MAXLEN);
+                } else {
+                    mustSettle.add(position);
+                }
+                machine.refuse(position, Reference.fresh(size, priority), this);
+                byPosition.put(position, new Message(position, level, priority, size, 0));
+            } else {
+                waiting.put(message.place(), message);
+                machine.enqueue(position, Reference.fresh(size, priority), own, arrival, now);
+            }
+        }
+
+        void expire() {
+            List<Message> gone = new ArrayList<>();
+            while (true) {
+                List<Message> over =
+                        heads().stream().filter(m -> m.isExpired(now)).toList();
+                if (over.isEmpty()) {
+                    break;
+                }
+                over.forEach(m -> waiting.remove(m.place()));
+                gone.addAll(over);
+            }
+            gone.forEach(m -> mustGo(m, DeathReason.EXPIRED));
+            machine.expire(now, this);
+            if (!mustDie.isEmpty()) {
+                // the rest has to wait
+                assertThat(dying).hasSizeGreaterThanOrEqualTo(DeliveryMachine.MAX_EXPIRING);
+                gone.stream().filter(m -> mustDie.containsKey(m.position)).forEach(m -> waiting.put(m.place(), m));
+                mustDie.clear();
+            }
+        }
+
+        void trim() {
+            long bytes = machine.readyBytes();
+            while (!waiting.isEmpty()
+                    && (policy.maxLength() >= 0 && waiting.size() > policy.maxLength()
+                            || policy.maxBytes() >= 0 && bytes > policy.maxBytes())) {
+                Message message = waiting.pollFirstEntry().getValue();
+                bytes -= message.size;
+                mustGo(message, DeathReason.MAXLEN);
+            }
+            machine.trim(this);
+        }
+
+        void mustGo(Message message, DeathReason reason) {
+            if (policy.deadLetterExchange() == null) {
+                mustSettle.add(message.position);
+            } else {
+                mustDie.put(message.position, reason);
+            }
         }
 
         void attach() {
             boolean settles = random.nextInt(4) == 0;
             boolean alone = random.nextInt(6) == 0;
-            int consumer = machine.attach(settles, alone, 2);
+            int priority = random.nextInt(3);
+            int consumer = machine.attach(settles, alone, priority, 2);
             if (consumer < 0) {
-                assertThat(credit).as("refused although nobody is there").isNotEmpty();
+                assertThat(takers).as("refused although nobody is there").isNotEmpty();
                 return;
             }
-            assertThat(credit).doesNotContainKey(consumer);
-            credit.put(consumer, 2);
-            auto.put(consumer, settles);
+            assertThat(takers).doesNotContainKey(consumer);
+            takers.put(consumer, new Taker(settles, priority, arrivals++, 2));
+            if (active < 0) {
+                active = consumer;
+            }
         }
 
         void settle(int kind) {
@@ -184,32 +374,25 @@ class DeliveryMachineSimTest {
                 if (failed) {
                     message.failures++;
                 }
-                if (failed && limit >= 0 && message.failures > limit) {
-                    end(id, message);
+                if (failed && policy.deliveryLimit() >= 0 && message.failures > policy.deliveryLimit()) {
+                    mustGo(message, DeathReason.DELIVERY_LIMIT);
                 } else {
-                    waiting.put(Reference.offset(message.position), message);
+                    message.returned = true;
+                    waiting.put(message.place(), message);
                 }
                 machine.release(of.consumer(), id, failed, this);
             } else {
-                end(id, message);
+                mustGo(message, DeathReason.REJECTED);
                 machine.reject(of.consumer(), id, this);
-            }
-        }
-
-        void end(long id, Message message) {
-            if (deadLetters) {
-                dying.put(id, message);
-            } else {
-                mustSettle.add(message.position);
             }
         }
 
         void rare() {
             switch (random.nextInt(3)) {
                 case 0 -> {
-                    if (!credit.isEmpty()) {
+                    if (!takers.isEmpty()) {
                         int consumer = anyConsumer();
-                        credit.put(consumer, 0);
+                        takers.get(consumer).credit = 0;
                         machine.stop(consumer);
                     }
                 }
@@ -219,27 +402,42 @@ class DeliveryMachineSimTest {
                         int count = waiting.size();
                         waiting.clear();
                         assertThat(machine.purge(this)).isEqualTo(count);
+                        Set<Long> left = new HashSet<>();
+                        machine.visitInFlight((position, state, expiry) -> left.add(position));
+                        assertThat(left).hasSize(held.size() + dying.size());
                     }
                 }
                 default -> {
-                    if (!credit.isEmpty()) {
-                        int consumer = anyConsumer();
-                        credit.remove(consumer);
-                        held.values().removeIf(h -> {
-                            if (h.consumer() == consumer) {
-                                waiting.put(Reference.offset(h.message().position), h.message());
-                                return true;
-                            }
-                            return false;
-                        });
-                        machine.cancel(consumer);
+                    if (!takers.isEmpty()) {
+                        cancel(anyConsumer());
                     }
                 }
             }
         }
 
+        void cancel(int consumer) {
+            takers.remove(consumer);
+            held.values().removeIf(h -> {
+                if (h.consumer() == consumer) {
+                    h.message().returned = true;
+                    waiting.put(h.message().place(), h.message());
+                    return true;
+                }
+                return false;
+            });
+            machine.cancel(consumer);
+            if (active == consumer) {
+                active = takers.entrySet().stream()
+                        .min((a, b) -> a.getValue().priority != b.getValue().priority
+                                ? b.getValue().priority - a.getValue().priority
+                                : Long.compare(a.getValue().arrival, b.getValue().arrival))
+                        .map(Map.Entry::getKey)
+                        .orElse(-1);
+            }
+        }
+
         int anyConsumer() {
-            List<Integer> all = new ArrayList<>(credit.keySet());
+            List<Integer> all = new ArrayList<>(takers.keySet());
             return all.get(random.nextInt(all.size()));
         }
 
@@ -248,25 +446,23 @@ class DeliveryMachineSimTest {
             assertThat(waiting).as("nothing is delivered that does not wait").isNotEmpty();
             Message message = waiting.pollFirstEntry().getValue();
             assertThat(position).isEqualTo(message.position);
+            assertThat(message.isExpired(now)).as("expired").isFalse();
             assertThat(Reference.redelivered(state)).isEqualTo(message.delivered);
             assertThat(Reference.deliveryCount(state)).isEqualTo(message.failures);
             assertThat(deliveryId).isGreaterThan(lastId);
             lastId = deliveryId;
-            int now = credit.get(consumer);
-            assertThat(now).as("credit of the consumer").isPositive();
-            assertThat(settles).isEqualTo(auto.get(consumer));
-            long others = credit.entrySet().stream()
-                    .filter(e -> e.getValue() > 0 && e.getKey() != consumer)
-                    .count();
-            if (others > 0) {
-                assertThat(consumer).as("consumers take turns").isNotEqualTo(lastConsumer);
-            }
-            lastConsumer = consumer;
-            if (now != Integer.MAX_VALUE) {
-                credit.put(consumer, now - 1);
+            Taker taker = takers.get(consumer);
+            assertThat(taker.credit).as("credit of the consumer").isPositive();
+            assertThat(settles).isEqualTo(taker.auto);
+            checkTurn(consumer, taker);
+            if (taker.credit != Integer.MAX_VALUE) {
+                taker.credit--;
             }
             if (!message.delivered) {
-                firstDeliveries.add(Reference.offset(position));
+                Long last = lastOfLevel.put(message.level, Reference.offset(position));
+                assertThat(last == null || last < Reference.offset(position))
+                        .as("order of first deliveries")
+                        .isTrue();
             }
             message.delivered = true;
             if (settles) {
@@ -276,6 +472,26 @@ class DeliveryMachineSimTest {
             }
         }
 
+        void checkTurn(int consumer, Taker taker) {
+            if (policy.singleActiveConsumer()) {
+                assertThat(consumer).as("single active consumer").isEqualTo(active);
+                return;
+            }
+            long others = 0;
+            for (Map.Entry<Integer, Taker> other : takers.entrySet()) {
+                if (other.getValue().credit > 0 && other.getKey() != consumer) {
+                    assertThat(other.getValue().priority)
+                            .as("priority of a consumer passed over")
+                            .isLessThanOrEqualTo(taker.priority);
+                    others += other.getValue().priority == taker.priority ? 1 : 0;
+                }
+            }
+            if (others > 0) {
+                assertThat(consumer).as("consumers take turns").isNotEqualTo(lastConsumer);
+            }
+            lastConsumer = consumer;
+        }
+
         @Override
         public void settled(long position) {
             assertThat(mustSettle.remove(position)).as("asked to be settled").isTrue();
@@ -283,28 +499,55 @@ class DeliveryMachineSimTest {
         }
 
         @Override
-        public void failed(long position, int deliveryCount) {
-            Message message = waiting.get(Reference.offset(position));
-            if (message == null) {
-                message = dying.values().stream()
-                        .filter(m -> m.position == position)
-                        .findFirst()
-                        .orElseThrow();
+        public void purged(QueueIndex references) {
+            while (!references.isEmpty()) {
+                settled(references.firstPosition());
+                references.removeFirst();
             }
-            assertThat(message.failures).isEqualTo(deliveryCount);
         }
 
         @Override
-        public void deadLetter(long deliveryId, long position, long state, String reason) {
-            if (restored != null) {
-                assertThat(reason).isEqualTo("delivery_limit");
-                dying.put(deliveryId, restored);
-                restored = null;
-            }
-            Message message = dying.get(deliveryId);
-            assertThat(message.position).isEqualTo(position);
+        public void failed(long position, int deliveryCount) {
+            assertThat(byPosition.get(position).failures).isEqualTo(deliveryCount);
+        }
+
+        @Override
+        public void deadLetter(long deliveryId, long position, long state, DeathReason reason) {
+            assertThat(mustDie.remove(position)).isEqualTo(reason);
+            Message message = byPosition.get(position);
             assertThat(Reference.deliveryCount(state)).isEqualTo(message.failures);
-            assertThat(reason).isIn("rejected", "delivery_limit");
+            dying.put(deliveryId, message);
+        }
+
+        /** Takes what a closed queue gives up. */
+        private final class Everything implements DeliveryEffects {
+            @Override
+            public void deliver(int consumer, long deliveryId, long position, long state, boolean settles) {
+                fail("delivered by a closed queue");
+            }
+
+            @Override
+            public void settled(long position) {
+                assertThat(settled.add(position)).as("settled once").isTrue();
+            }
+
+            @Override
+            public void failed(long position, int deliveryCount) {
+                fail("failed in a closed queue");
+            }
+
+            @Override
+            public void deadLetter(long deliveryId, long position, long state, DeathReason reason) {
+                fail("dead-lettered by a closed queue");
+            }
+
+            @Override
+            public void purged(QueueIndex references) {
+                while (!references.isEmpty()) {
+                    settled(references.firstPosition());
+                    references.removeFirst();
+                }
+            }
         }
     }
 }

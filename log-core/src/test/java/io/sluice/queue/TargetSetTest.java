@@ -93,6 +93,9 @@ class TargetSetTest {
             }
 
             @Override
+            public void touch() {}
+
+            @Override
             public CompletionStage<Long> purge(Caller caller) {
                 return CompletableFuture.completedFuture(0L);
             }

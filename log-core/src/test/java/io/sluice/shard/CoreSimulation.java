@@ -24,6 +24,7 @@ import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Reference;
+import io.sluice.queue.ReferenceVisitor;
 import io.sluice.queue.StreamTarget;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -227,8 +228,10 @@ final class CoreSimulation {
                 target = candidate;
             }
         }
-        QueuePolicy policy =
-                new QueuePolicy(target == null ? null : "", null, random.nextInt(3) == 0 ? random.nextInt(3) : -1);
+        QueuePolicy policy = QueuePolicy.builder()
+                .deadLetterExchange(target == null ? null : "")
+                .deliveryLimit(random.nextInt(3) == 0 ? random.nextInt(3) : -1)
+                .build();
         long id = ++nextQueue;
         Client client =
                 new Client(new QueueSpec(new QueueId(id), "/", "q" + id, durable, policy, Principal.BROKER), target);
@@ -471,7 +474,7 @@ final class CoreSimulation {
     private List<Held> held(Client client) {
         List<Held> held = new ArrayList<>();
         RecordView view = new RecordView();
-        inOrder(((QueueHandle) client.ref).queue().machine(), (position, state) -> {
+        inOrder(((QueueHandle) client.ref).queue().machine(), (position, state, expiry) -> {
             BatchView[] batch = new BatchView[1];
             boolean[] answered = {false};
             for (int attempt = 0; attempt < 3 && !answered[0]; attempt++) {
@@ -512,13 +515,11 @@ final class CoreSimulation {
         return held;
     }
 
-    private static void inOrder(DeliveryMachine machine, DeliveryMachine.ReferenceVisitor visitor) {
-        long[] delivered = machine.delivered();
-        TreeMap<Long, Integer> order = new TreeMap<>();
-        for (int i = 0; i < delivered.length; i += 3) {
-            order.put(delivered[i], i);
-        }
-        order.values().forEach(i -> visitor.visit(delivered[i + 1], delivered[i + 2]));
+    private static void inOrder(DeliveryMachine machine, ReferenceVisitor visitor) {
+        TreeMap<Long, Runnable> delivered = new TreeMap<>();
+        machine.visitDelivered((sequence, position, state, expiry) ->
+                delivered.put(sequence, () -> visitor.visit(position, state, expiry)));
+        delivered.values().forEach(Runnable::run);
         machine.visitFresh(0, Integer.MAX_VALUE, visitor);
     }
 

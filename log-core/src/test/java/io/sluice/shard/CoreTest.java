@@ -45,7 +45,8 @@ import org.junit.jupiter.api.Test;
 /** The core from publish to settlement, and over restarts. */
 class CoreTest {
     private static final Caller CALLER = Caller.broker("/");
-    private static final QueuePolicy DEAD_LETTERS = new QueuePolicy("dlx", null, -1);
+    private static final QueuePolicy DEAD_LETTERS =
+            QueuePolicy.builder().deadLetterExchange("dlx").build();
     private static final Clock CLOCK = new Clock() {
         @Override
         public long epochMillis() {
@@ -197,7 +198,7 @@ class CoreTest {
         core.queues().republisher((spec, source, offset, reason, count, done) -> {
             RecordView view = new RecordView();
             source.record(offset, view);
-            dead.add(reason + " " + view.valueSlice().toString(StandardCharsets.UTF_8));
+            dead.add(reason.text() + " " + view.valueSlice().toString(StandardCharsets.UTF_8));
             settled.add(done);
         });
         Sink sink = new Sink();

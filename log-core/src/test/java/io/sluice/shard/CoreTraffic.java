@@ -15,6 +15,7 @@ import io.sluice.log.record.BatchFormat;
 import io.sluice.log.record.BatchView;
 import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
+import io.sluice.queue.DeathReason;
 import io.sluice.queue.DeliveryBatch;
 import io.sluice.queue.DeliverySink;
 import io.sluice.queue.QueueConsumer;
@@ -279,7 +280,7 @@ final class CoreTraffic implements Republisher {
 
     @Override
     public void deadLetter(
-            QueueSpec queue, BatchView source, long offset, String reason, int deliveryCount, Outcome outcome) {
+            QueueSpec queue, BatchView source, long offset, DeathReason reason, int deliveryCount, Outcome outcome) {
         RecordView view = new RecordView();
         source.record(offset, view);
         int original = CoreModel.serial(view.valueSlice().toString(StandardCharsets.UTF_8));

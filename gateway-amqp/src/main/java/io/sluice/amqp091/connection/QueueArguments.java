@@ -61,7 +61,13 @@ record QueueArguments(String type, QueuePolicy policy, Map<String, String> text)
         }
         int deliveryLimit = limit != null ? limit : type.equals("quorum") ? QUORUM_DELIVERY_LIMIT : -1;
         return new QueueArguments(
-                type, new QueuePolicy(deadLetterExchange, deadLetterKey, deliveryLimit), asText(arguments));
+                type,
+                QueuePolicy.builder()
+                        .deadLetterExchange(deadLetterExchange)
+                        .deadLetterKey(deadLetterKey)
+                        .deliveryLimit(deliveryLimit)
+                        .build(),
+                asText(arguments));
     }
 
     /** Arguments as text, by name. */

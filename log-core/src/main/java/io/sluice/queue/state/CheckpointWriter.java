@@ -3,8 +3,11 @@ package io.sluice.queue.state;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.sluice.queue.DeliveryMachine;
-import io.sluice.queue.DeliveryMachine.ReferenceVisitor;
+import io.sluice.queue.DeliveryMachine.DeliveredVisitor;
 import io.sluice.queue.Reference;
+import io.sluice.queue.ReferenceVisitor;
+import io.sluice.queue.index.ReferenceCodec;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Iterator;
 import java.util.List;
@@ -16,13 +19,16 @@ import org.jspecify.annotations.Nullable;
  * Writes the indexes of all queues as a series of journal records, a slice at a time, while the queues go on working in
  * between; see {@link StateCodec} for what makes that consistent. Not thread-safe.
  */
-public final class CheckpointWriter implements ReferenceVisitor {
+public final class CheckpointWriter implements ReferenceVisitor, DeliveredVisitor, ArrivedVisitor {
+    private static final int QUAD = 4;
+
     private final long[] fed;
     private final int order;
     private final Iterator<Long> ids;
     private final RecoveredState unopened;
     private final LongFunction<@Nullable DeliveryMachine> machines;
     private final ByteBuf references = PooledByteBufAllocator.DEFAULT.buffer();
+    private final ReferenceCodec codec = new ReferenceCodec();
     private boolean begun;
     private long bytes;
 
@@ -30,7 +36,9 @@ public final class CheckpointWriter implements ReferenceVisitor {
     private long queueId;
     private long waitingFrom = -1;
     private long @Nullable [] delivered;
+    private int deliveredSize;
     private int deliveredAt;
+    private long arrivedFrom = -1;
     private int count;
 
     /**
@@ -82,7 +90,7 @@ public final class CheckpointWriter implements ReferenceVisitor {
             }
             int left = max;
             while (left > 0) {
-                if (delivered == null && waitingFrom < 0) {
+                if (delivered == null && waitingFrom < 0 && arrivedFrom < 0) {
                     if (!ids.hasNext()) {
                         out.clear();
                         out.writeByte(StateCodec.VERSION).writeByte(StateCodec.END);
@@ -92,7 +100,13 @@ public final class CheckpointWriter implements ReferenceVisitor {
                     queueId = ids.next();
                     waitingFrom = 0;
                 }
-                left -= 1 + (delivered == null ? writeWaiting(left, out, writer) : writeDelivered(left, out, writer));
+                if (waitingFrom >= 0) {
+                    left -= 1 + writeWaiting(left, out, writer);
+                } else if (delivered != null) {
+                    left -= 1 + writeDelivered(left, out, writer);
+                } else {
+                    left -= 1 + writeArrived(left, out, writer);
+                }
             }
             return false;
         } finally {
@@ -111,8 +125,9 @@ public final class CheckpointWriter implements ReferenceVisitor {
             waitingFrom = -1;
             return 0;
         }
+        codec.reset();
         waitingFrom = machine == null
-                ? unopened.visit(queueId, waitingFrom, max, this)
+                ? unopened.visitWaiting(queueId, waitingFrom, max, this)
                 : machine.visitFresh(waitingFrom, max, this);
         int written = count;
         if (written > 0) {
@@ -120,35 +135,69 @@ public final class CheckpointWriter implements ReferenceVisitor {
         }
         if (waitingFrom < 0) {
             // last: what was delivered while its turn among the waiting ones had not come is in here
-            delivered = machine == null ? new long[0] : machine.delivered();
+            delivered = new long[0];
+            deliveredSize = 0;
             deliveredAt = 0;
+            if (machine == null) {
+                arrivedFrom = 0;
+            } else {
+                machine.visitDelivered(this);
+            }
         }
         return written;
     }
 
     private int writeDelivered(int max, ByteBuf out, Consumer<ByteBuf> writer) {
         long[] all = delivered == null ? new long[0] : delivered;
-        while (deliveredAt < all.length && count < max) {
-            if (holds(all[deliveredAt + 1])) {
-                references.writeLong(all[deliveredAt]);
-                references.writeLong(all[deliveredAt + 1]).writeLong(all[deliveredAt + 2]);
-                count++;
+        while (deliveredAt < deliveredSize && count < max) {
+            for (int i = 0; i < QUAD; i++) {
+                references.writeLong(all[deliveredAt++]);
             }
-            deliveredAt += 3;
+            count++;
         }
         int written = count;
         // also without references: it says that the queue exists
         record(StateCodec.DELIVERED, out, writer);
-        if (deliveredAt == all.length) {
+        if (deliveredAt == deliveredSize) {
             delivered = null;
         }
         return written;
     }
 
+    private int writeArrived(int max, ByteBuf out, Consumer<ByteBuf> writer) {
+        arrivedFrom = unopened.visitArrived(queueId, arrivedFrom, max, this);
+        int written = count;
+        if (written > 0) {
+            record(StateCodec.ARRIVED, out, writer);
+        }
+        return written;
+    }
+
     @Override
-    public void visit(long position, long state) {
+    public void visit(long position, long state, long expiry) {
         if (holds(position)) {
-            references.writeLong(position).writeLong(state);
+            codec.write(references, position, state, expiry);
+            count++;
+        }
+    }
+
+    @Override
+    public void visit(long sequence, long position, long state, long expiry) {
+        if (delivered != null && holds(position)) {
+            if (deliveredSize == delivered.length) {
+                delivered = Arrays.copyOf(delivered, Math.max(16 * QUAD, deliveredSize * 2));
+            }
+            delivered[deliveredSize++] = sequence;
+            delivered[deliveredSize++] = position;
+            delivered[deliveredSize++] = state;
+            delivered[deliveredSize++] = expiry;
+        }
+    }
+
+    @Override
+    public void arrived(long position, long state, long expiry, long arrival) {
+        if (holds(position)) {
+            references.writeLong(position).writeLong(state).writeLong(expiry).writeLong(arrival);
             count++;
         }
     }

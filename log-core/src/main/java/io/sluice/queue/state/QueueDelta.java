@@ -10,18 +10,30 @@ import java.util.Arrays;
 public final class QueueDelta {
     private static final int KEEP = 4096;
 
-    private long[] settled = new long[16];
+    /** Stands for all priorities, in a queue that does not tell them apart. */
+    public static final int ALL_PRIORITIES = 256;
+
+    private static final long[] EMPTY = new long[0];
+    private static final int PRIORITY_SHIFT = 8;
+
+    private long[] settled = EMPTY;
     private int settledCount;
-    private long[] failedPositions = new long[4];
-    private int[] failedCounts = new int[4];
+    private long[] failedPositions = EMPTY;
+    private int[] failedCounts = new int[0];
     private int failedCount;
-    private long[] deliveredBelow = new long[8];
-    private int deliveredChanged;
+    // by priority and partition
+    private int[] deliveredPlaces = new int[0];
+    private long[] deliveredBelow = EMPTY;
+    private boolean[] deliveredChanged = new boolean[0];
+    private int places;
+    private int lastPlace;
+    private long[] purgedBelow = EMPTY;
+    private long[] notPurged = EMPTY;
 
     /** The message at this position is done with. */
     public void settled(long position) {
         if (settledCount == settled.length) {
-            settled = Arrays.copyOf(settled, settledCount * 2);
+            settled = Arrays.copyOf(settled, Math.max(16, settledCount * 2));
         }
         settled[settledCount++] = position;
     }
@@ -29,41 +41,56 @@ public final class QueueDelta {
     /** The delivery count of an unsettled message is now this. */
     public void failed(long position, int deliveryCount) {
         if (failedCount == failedCounts.length) {
-            failedPositions = Arrays.copyOf(failedPositions, failedCount * 2);
-            failedCounts = Arrays.copyOf(failedCounts, failedCount * 2);
+            int capacity = Math.max(4, failedCount * 2);
+            failedPositions = Arrays.copyOf(failedPositions, capacity);
+            failedCounts = Arrays.copyOf(failedCounts, capacity);
         }
         failedPositions[failedCount] = position;
         failedCounts[failedCount++] = deliveryCount;
     }
 
     /**
-     * The message at this position was handed to a consumer. First deliveries of a partition come in offset order, so one
-     * offset per partition tells all.
+     * The message at this position was handed to a consumer. First deliveries of one priority and partition come in offset
+     * order, so one offset for each tells all.
      *
+     * @param priority as in the reference, or {@link #ALL_PRIORITIES}
      * @return false if that was known
      */
-    public boolean delivered(long position) {
-        int partition = Reference.partition(position);
-        if (partition >= deliveredBelow.length) {
-            deliveredBelow = Arrays.copyOf(deliveredBelow, partition + 1);
-        }
+    public boolean delivered(long position, int priority) {
+        int place = place(Reference.partition(position) | priority << PRIORITY_SHIFT);
         long below = Reference.offset(position) + 1;
-        if (below <= deliveredBelow[partition]) {
+        if (below <= deliveredBelow[place]) {
             return false;
         }
-        deliveredBelow[partition] = below;
-        deliveredChanged |= 1 << partition;
+        deliveredBelow[place] = below;
+        deliveredChanged[place] = true;
         return true;
+    }
+
+    /**
+     * All messages below these offsets are done with.
+     *
+     * @param below offset by home partition
+     * @param except positions of those that are not
+     */
+    public void purged(long[] below, long[] except) {
+        purgedBelow = below;
+        notPurged = except;
     }
 
     /** Writes the journal entry. */
     public void write(ByteBuf out, long queueId) {
         StateCodec.begin(out, StateCodec.DELTA, queueId);
-        StateCodec.writeLong(out, Integer.bitCount(deliveredChanged));
-        for (int partition = 0; partition < deliveredBelow.length; partition++) {
-            if ((deliveredChanged & 1 << partition) != 0) {
-                StateCodec.writeLong(out, partition);
-                StateCodec.writeLong(out, deliveredBelow[partition]);
+        int changed = 0;
+        for (int place = 0; place < places; place++) {
+            changed += deliveredChanged[place] ? 1 : 0;
+        }
+        StateCodec.writeLong(out, changed);
+        for (int place = 0; place < places; place++) {
+            if (deliveredChanged[place]) {
+                StateCodec.writeLong(out, deliveredPlaces[place] & (1 << PRIORITY_SHIFT) - 1);
+                StateCodec.writeLong(out, deliveredPlaces[place] >>> PRIORITY_SHIFT);
+                StateCodec.writeLong(out, deliveredBelow[place]);
             }
         }
         StateCodec.writeLong(out, failedCount);
@@ -72,16 +99,50 @@ public final class QueueDelta {
             StateCodec.writeLong(out, failedCounts[i]);
         }
         writeRanges(out);
+        StateCodec.writeLong(out, purgedBelow.length);
+        for (int partition = 0; partition < purgedBelow.length; partition++) {
+            StateCodec.writeLong(out, partition);
+            StateCodec.writeLong(out, purgedBelow[partition]);
+        }
+        if (purgedBelow.length > 0) {
+            StateCodec.writeLong(out, notPurged.length);
+            for (long position : notPurged) {
+                StateCodec.writeLong(out, position);
+            }
+        }
     }
 
     /** Forgets what was written. */
     public void clear() {
         settledCount = 0;
         failedCount = 0;
-        deliveredChanged = 0;
+        Arrays.fill(deliveredChanged, false);
+        purgedBelow = EMPTY;
+        notPurged = EMPTY;
         if (settled.length > KEEP) {
-            settled = new long[16];
+            settled = EMPTY;
         }
+    }
+
+    private int place(int key) {
+        if (lastPlace < places && deliveredPlaces[lastPlace] == key) {
+            return lastPlace;
+        }
+        int place = 0;
+        while (place < places && deliveredPlaces[place] != key) {
+            place++;
+        }
+        if (place == places) {
+            if (places == deliveredPlaces.length) {
+                int capacity = Math.max(2, places * 2);
+                deliveredPlaces = Arrays.copyOf(deliveredPlaces, capacity);
+                deliveredBelow = Arrays.copyOf(deliveredBelow, capacity);
+                deliveredChanged = Arrays.copyOf(deliveredChanged, capacity);
+            }
+            deliveredPlaces[places++] = key;
+        }
+        lastPlace = place;
+        return place;
     }
 
     private void writeRanges(ByteBuf out) {

@@ -1,74 +1,80 @@
 package io.sluice.queue.state;
 
-import io.sluice.queue.DeliveryMachine.ReferenceVisitor;
 import io.sluice.queue.Reference;
+import io.sluice.queue.ReferenceVisitor;
+import io.sluice.queue.TargetSet;
+import io.sluice.queue.index.BlockStore;
+import io.sluice.queue.index.QueueIndex;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.LongStream;
 import org.roaringbitmap.longlong.Roaring64Bitmap;
 
 /** A queue that is being put together from a checkpoint, the journal behind it and the records behind that. */
 final class RecoveredQueue {
-    private static final int TRIPLE = 3;
+    private static final int QUAD = 4;
+    private static final long[] EMPTY = new long[0];
 
-    /** Waiting ones of the checkpoint; after {@link #finish} all, in queue order. */
-    private long[] positions = new long[16];
-
-    private long[] states = new long[16];
-    private int size;
-    // those of the checkpoint that were delivered: sequence, position, state
-    private long[] delivered = new long[0];
+    private final BlockStore blocks;
+    /** Waiting ones of the checkpoint; after {@link #finish} also those delivered before, in queue order. */
+    private QueueIndex waiting;
+    // those of the checkpoint that were delivered: sequence, position, state, expiry
+    private long[] delivered = EMPTY;
     private int deliveredSize;
-    // replayed ones with their order
-    private long[] replayedPositions = new long[16];
-    private int[] replayedSizes = new int[16];
-    private int[] orders = new int[16];
-    private int replayed;
+    // those behind the waiting ones: position, state, expiry, arrival
+    private long[] arrived = EMPTY;
+    private int arrivedSize;
+    // replayed ones as above, with their order
+    private long[] replayed = EMPTY;
+    private int[] orders = new int[0];
+    private int replayedCount;
 
     private Roaring64Bitmap settled = new Roaring64Bitmap();
     private Map<Long, Integer> failures = new HashMap<>();
-    private final long[] deliveredBelow;
+    private final Map<Long, long[]> deliveredBelow = new HashMap<>();
+    private final long[] purgedBelow;
+    private Set<Long> notPurged = Set.of();
 
-    RecoveredQueue(int partitions) {
-        deliveredBelow = new long[partitions];
+    RecoveredQueue(int partitions, BlockStore blocks) {
+        this.blocks = blocks;
+        waiting = new QueueIndex(blocks, 0);
+        purgedBelow = new long[partitions];
     }
 
-    int size() {
-        return size;
+    void addWaiting(long position, long state, long expiry) {
+        waiting.add(position, state, expiry);
     }
 
-    void addWaiting(long position, long state) {
-        if (size == positions.length) {
-            positions = Arrays.copyOf(positions, size * 2);
-            states = Arrays.copyOf(states, size * 2);
-        }
-        positions[size] = position;
-        states[size++] = state;
+    void addDelivered(long sequence, long position, long state, long expiry) {
+        delivered = room(delivered, deliveredSize);
+        deliveredSize = put(delivered, deliveredSize, sequence, position, state, expiry);
     }
 
-    void addDelivered(long sequence, long position, long state) {
-        if (deliveredSize == delivered.length) {
-            delivered = Arrays.copyOf(delivered, Math.max(16 * TRIPLE, deliveredSize * 2));
-        }
-        delivered[deliveredSize++] = sequence;
-        delivered[deliveredSize++] = position;
-        delivered[deliveredSize++] = state;
+    void addArrived(long position, long state, long expiry, long arrival) {
+        arrived = room(arrived, arrivedSize);
+        arrivedSize = put(arrived, arrivedSize, position, state, expiry, arrival);
     }
 
-    void replay(long position, int bytes, int order) {
+    void replay(long position, int bytes, TargetSet.Stamp stamp) {
         if (settled.contains(position)) {
             return;
         }
-        if (replayed == orders.length) {
-            replayedPositions = Arrays.copyOf(replayedPositions, replayed * 2);
-            replayedSizes = Arrays.copyOf(replayedSizes, replayed * 2);
-            orders = Arrays.copyOf(orders, replayed * 2);
+        if (replayedCount == orders.length) {
+            orders = Arrays.copyOf(orders, Math.max(16, replayedCount * 2));
         }
-        replayedPositions[replayed] = position;
-        replayedSizes[replayed] = bytes;
-        orders[replayed++] = order;
+        replayed = room(replayed, replayedCount * QUAD);
+        put(
+                replayed,
+                replayedCount * QUAD,
+                position,
+                Reference.fresh(bytes, stamp.priority()),
+                stamp.expiry(),
+                stamp.arrival());
+        orders[replayedCount++] = stamp.order();
     }
 
     void settle(long first, long last) {
@@ -79,17 +85,37 @@ final class RecoveredQueue {
         failures.put(position, count);
     }
 
-    void deliveredBelow(int partition, long offset) {
-        deliveredBelow[partition] = Math.max(deliveredBelow[partition], offset);
+    void deliveredBelow(int partition, int priority, long offset) {
+        long[] below = deliveredBelow.computeIfAbsent((long) priority, absent -> new long[purgedBelow.length]);
+        below[partition] = Math.max(below[partition], offset);
     }
 
-    /** Hands over references from an index on; answers the index to go on with, -1 after the last. */
-    long visit(long from, int max, ReferenceVisitor visitor) {
-        int end = (int) Math.min(size, from + max);
-        for (int i = (int) from; i < end; i++) {
-            visitor.visit(positions[i], states[i]);
+    /** All below these offsets is done with, but for the given positions. */
+    void purged(long[] below, Set<Long> except) {
+        for (int i = 0; i < below.length; i++) {
+            purgedBelow[i] = Math.max(purgedBelow[i], below[i]);
         }
-        return end == size ? -1 : end;
+        notPurged = except;
+    }
+
+    /** Shows references from a place on; answers the place to go on with, -1 after the last. */
+    long visitWaiting(long from, int max, ReferenceVisitor visitor) {
+        return waiting.visit(from, max, visitor);
+    }
+
+    /** As {@link #visitWaiting} for those behind. */
+    long visitArrived(long from, int max, ArrivedVisitor visitor) {
+        int end = (int) Math.min(arrivedSize / QUAD, from + max);
+        for (int i = (int) from; i < end; i++) {
+            int at = i * QUAD;
+            visitor.arrived(arrived[at], arrived[at + 1], arrived[at + 2], arrived[at + 3]);
+        }
+        return end == arrivedSize / QUAD ? -1 : end;
+    }
+
+    /** Frees what it holds. */
+    void close() {
+        waiting.clear();
     }
 
     /**
@@ -98,71 +124,124 @@ final class RecoveredQueue {
      * @param base orders are compared relative to this one
      */
     void finish(long[] start, long[] end, int base) {
-        long[] waitingPositions = positions;
-        long[] waitingStates = states;
-        int waiting = size;
-        size = 0;
-        positions = new long[Math.max(16, waiting + deliveredSize / TRIPLE + replayed)];
-        states = new long[positions.length];
+        QueueIndex old = waiting;
+        waiting = new QueueIndex(blocks, 0);
         Set<Long> before = new HashSet<>();
-        for (long at : sorted(deliveredSize / TRIPLE, i -> delivered[TRIPLE * i])) {
-            long position = delivered[TRIPLE * (int) at + 1];
+        for (long at : sorted(deliveredSize / QUAD, i -> delivered[QUAD * i])) {
+            int i = QUAD * (int) at;
+            long position = delivered[i + 1];
             before.add(position);
-            keep(position, delivered[TRIPLE * (int) at + 2], start, end);
-        }
-        for (int i = 0; i < waiting; i++) {
-            if (before.isEmpty() || !before.contains(waitingPositions[i])) {
-                keep(waitingPositions[i], waitingStates[i], start, end);
+            if (isKept(position, start, end)) {
+                waiting.add(position, stateOf(position, delivered[i + 2]), delivered[i + 3]);
             }
         }
-        for (long at : sorted(replayed, i -> orders[i] - base)) {
-            keep(replayedPositions[(int) at], Reference.state(replayedSizes[(int) at], 0, false), start, end);
+        while (!old.isEmpty()) {
+            long position = old.firstPosition();
+            if ((before.isEmpty() || !before.contains(position)) && isKept(position, start, end)) {
+                waiting.add(position, stateOf(position, old.firstState()), old.firstExpiry());
+            }
+            old.removeFirst();
         }
-        delivered = new long[0];
+        long[] behind = arrived;
+        int behindSize = arrivedSize;
+        arrived = EMPTY;
+        arrivedSize = 0;
+        for (int i = 0; i < behindSize; i += QUAD) {
+            keepArrived(behind, i, start, end);
+        }
+        for (long at : sorted(replayedCount, i -> orders[i] - base)) {
+            keepArrived(replayed, QUAD * (int) at, start, end);
+        }
+        delivered = EMPTY;
         deliveredSize = 0;
-        replayedPositions = new long[0];
-        replayedSizes = new int[0];
+        replayed = EMPTY;
         orders = new int[0];
-        replayed = 0;
+        replayedCount = 0;
         settled = new Roaring64Bitmap();
         failures = Map.of();
+        deliveredBelow.clear();
+        notPurged = Set.of();
     }
 
-    private void keep(long position, long state, long[] start, long[] end) {
+    private void keepArrived(long[] from, int i, long[] start, long[] end) {
+        if (isKept(from[i], start, end)) {
+            addArrived(from[i], stateOf(from[i], from[i + 1]), from[i + 2], from[i + 3]);
+        }
+    }
+
+    private boolean isKept(long position, long[] start, long[] end) {
         int partition = Reference.partition(position);
         long offset = Reference.offset(position);
-        if (settled.contains(position) || offset < start[partition] || offset >= end[partition]) {
-            return;
-        }
+        return !settled.contains(position)
+                && offset >= start[partition]
+                && offset < end[partition]
+                && (offset >= purgedBelow[partition] || notPurged.contains(position));
+    }
+
+    private long stateOf(long position, long state) {
         Integer failed = failures.get(position);
-        int count = Math.max(Reference.deliveryCount(state), failed == null ? 0 : failed);
-        boolean redelivered = Reference.redelivered(state) || offset < deliveredBelow[partition] || failed != null;
-        positions[size] = position;
-        states[size++] = Reference.state(Reference.size(state), count, redelivered);
+        long now = failed == null || failed <= Reference.deliveryCount(state)
+                ? state
+                : Reference.withDeliveryCount(state, failed);
+        return failed != null
+                        || wasDelivered(position, QueueDelta.ALL_PRIORITIES)
+                        || wasDelivered(position, Reference.priority(state))
+                ? Reference.asRedelivered(now)
+                : now;
+    }
+
+    private boolean wasDelivered(long position, int priority) {
+        long[] below = deliveredBelow.get((long) priority);
+        return below != null && Reference.offset(position) < below[Reference.partition(position)];
+    }
+
+    private static long[] room(long[] quads, int size) {
+        return size < quads.length ? quads : Arrays.copyOf(quads, Math.max(16 * QUAD, size * 2));
+    }
+
+    private static int put(long[] quads, int at, long a, long b, long c, long d) {
+        quads[at] = a;
+        quads[at + 1] = b;
+        quads[at + 2] = c;
+        quads[at + 3] = d;
+        return at + QUAD;
     }
 
     private interface Keys {
         long key(int index);
     }
 
-    /** Indexes by rising key; they mostly are in this order already. Keys differ by less than 2^32. */
+    /** Indexes by rising key; they mostly are in this order already. */
     private static long[] sorted(int count, Keys keys) {
         long[] order = new long[count];
         long smallest = Long.MAX_VALUE;
+        long largest = Long.MIN_VALUE;
         boolean rising = true;
         for (int i = 0; i < count; i++) {
-            smallest = Math.min(smallest, keys.key(i));
-            rising &= i == 0 || keys.key(i - 1) < keys.key(i);
+            long key = keys.key(i);
+            rising &= i == 0 || keys.key(i - 1) < key;
+            smallest = Math.min(smallest, key);
+            largest = Math.max(largest, key);
+            order[i] = i;
         }
-        for (int i = 0; i < count; i++) {
-            order[i] = rising ? i : keys.key(i) - smallest << Integer.SIZE | i;
+        if (rising) {
+            return order;
         }
-        if (!rising) {
+        if (largest - smallest >= 0 && largest - smallest < 1L << Integer.SIZE - 1) {
+            for (int i = 0; i < count; i++) {
+                order[i] |= keys.key(i) - smallest << Integer.SIZE;
+            }
             Arrays.sort(order);
             for (int i = 0; i < count; i++) {
                 order[i] &= 0xFFFF_FFFFL;
             }
+            return order;
         }
-        return order;
+        // several priorities: few, as they were delivered
+        return LongStream.of(order)
+                .boxed()
+                .sorted(Comparator.comparingLong(i -> keys.key(i.intValue())))
+                .mapToLong(Long::longValue)
+                .toArray();
     }
 }

@@ -2,10 +2,13 @@ package io.sluice.queue.state;
 
 import io.netty.buffer.ByteBuf;
 import io.sluice.message.RecordView;
-import io.sluice.queue.DeliveryMachine.ReferenceVisitor;
 import io.sluice.queue.Reference;
+import io.sluice.queue.ReferenceVisitor;
 import io.sluice.queue.TargetSet;
+import io.sluice.queue.index.BlockStore;
+import io.sluice.queue.index.ReferenceCodec;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeSet;
@@ -19,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * thread-safe.
  */
 public final class RecoveredState {
+    private final BlockStore blocks;
+    private final ReferenceCodec codec = new ReferenceCodec();
     private Map<Long, RecoveredQueue> queues = new HashMap<>();
     private long[] fed;
     private Map<Long, RecoveredQueue> building = new HashMap<>();
@@ -29,8 +34,14 @@ public final class RecoveredState {
     private boolean checkpointing;
     private boolean headless;
 
-    /** {@code homePartitions}: their number. */
-    public RecoveredState(int homePartitions) {
+    /**
+     * Nothing recovered yet.
+     *
+     * @param homePartitions their number
+     * @param blocks takes up long backlogs
+     */
+    public RecoveredState(int homePartitions, BlockStore blocks) {
+        this.blocks = blocks;
         fed = new long[homePartitions];
         fedBuilding = new long[homePartitions];
     }
@@ -58,31 +69,36 @@ public final class RecoveredState {
             }
             case StateCodec.DELETED -> {
                 long id = StateCodec.readLong(in);
-                queues.remove(id);
-                building.remove(id);
+                close(queues.remove(id));
+                close(building.remove(id));
             }
             case StateCodec.DELTA -> applyDelta(in);
             case StateCodec.BEGIN -> begin(in);
             case StateCodec.WAITING -> {
                 RecoveredQueue queue = queue(building, StateCodec.readLong(in));
-                for (long left = StateCodec.readLong(in); left > 0; left--) {
-                    queue.addWaiting(in.readLong(), in.readLong());
-                }
+                codec.read(in, (int) StateCodec.readLong(in), queue::addWaiting);
             }
             case StateCodec.DELIVERED -> {
                 RecoveredQueue queue = queue(building, StateCodec.readLong(in));
                 for (long left = StateCodec.readLong(in); left > 0; left--) {
-                    queue.addDelivered(in.readLong(), in.readLong(), in.readLong());
+                    queue.addDelivered(in.readLong(), in.readLong(), in.readLong(), in.readLong());
+                }
+            }
+            case StateCodec.ARRIVED -> {
+                RecoveredQueue queue = queue(building, StateCodec.readLong(in));
+                for (long left = StateCodec.readLong(in); left > 0; left--) {
+                    queue.addArrived(in.readLong(), in.readLong(), in.readLong(), in.readLong());
                 }
             }
             case StateCodec.END -> {
                 if (!checkpointing) {
                     // The rest of a checkpoint whose begin went with a deleted segment: a newer one must follow.
                     headless = true;
-                    building = new HashMap<>();
+                    building = cleared(building);
                     break;
                 }
                 headless = false;
+                cleared(queues);
                 queues = building;
                 fed = fedBuilding;
                 order = orderBuilding;
@@ -95,12 +111,23 @@ public final class RecoveredState {
     }
 
     private RecoveredQueue queue(Map<Long, RecoveredQueue> in, long id) {
-        return in.computeIfAbsent(id, absent -> new RecoveredQueue(fed.length));
+        return in.computeIfAbsent(id, absent -> new RecoveredQueue(fed.length, blocks));
+    }
+
+    private static void close(@Nullable RecoveredQueue queue) {
+        if (queue != null) {
+            queue.close();
+        }
+    }
+
+    private static Map<Long, RecoveredQueue> cleared(Map<Long, RecoveredQueue> from) {
+        from.values().forEach(RecoveredQueue::close);
+        return new HashMap<>();
     }
 
     private void begin(ByteBuf in) {
         // one that was left without an end never counts
-        building = new HashMap<>();
+        building = cleared(building);
         checkpointing = true;
         orderBuilding = in.readInt();
         fedBuilding = new long[(int) StateCodec.readLong(in)];
@@ -120,14 +147,14 @@ public final class RecoveredState {
     /** Takes up one record of a home partition, in offset order. Queues that do not exist are passed over. */
     public void replay(int partition, RecordView record, int size) {
         long position = Reference.position(partition, record.offset());
-        int place = TargetSet.order(record);
-        if (place - nextOrder >= 0) {
-            nextOrder = place + 1;
+        TargetSet.Stamp stamp = TargetSet.stampOf(record);
+        if (stamp.order() - nextOrder >= 0) {
+            nextOrder = stamp.order() + 1;
         }
         TargetSet.forEachQueue(record, id -> {
             RecoveredQueue queue = queues.get(id);
             if (queue != null) {
-                queue.replay(position, size, place);
+                queue.replay(position, size, stamp);
             }
         });
     }
@@ -150,25 +177,42 @@ public final class RecoveredState {
         for (RecoveredQueue queue : queues.values()) {
             queue.finish(logStart, logEnd, order);
         }
-        building = new HashMap<>();
+        building = cleared(building);
         checkpointing = false;
     }
 
-    /** Hands over a queue's messages in order and forgets it; false if it is unknown. */
-    public boolean take(long queueId, ReferenceVisitor to) {
+    /**
+     * Hands over a queue's messages in order and forgets it; false if it is unknown.
+     *
+     * @param waiting sees those whose expiry is known
+     * @param arrived sees those behind
+     */
+    public boolean take(long queueId, ReferenceVisitor waiting, ArrivedVisitor arrived) {
         RecoveredQueue queue = queues.remove(queueId);
         if (queue == null) {
             return false;
         }
-        queue.visit(0, Integer.MAX_VALUE, to);
+        visit(queue, waiting, arrived);
+        queue.close();
         return true;
     }
 
     /** All unsettled references of all queues. */
-    public void forEachReference(LongConsumer position) {
+    public void forEachReference(LongConsumer seen) {
         for (RecoveredQueue queue : queues.values()) {
-            queue.visit(0, Integer.MAX_VALUE, (at, state) -> position.accept(at));
+            visit(
+                    queue,
+                    (position, state, expiry) -> seen.accept(position),
+                    (position, state, expiry, arrival) -> seen.accept(position));
         }
+    }
+
+    private static void visit(RecoveredQueue queue, ReferenceVisitor waiting, ArrivedVisitor arrived) {
+        long from = 0;
+        while (from >= 0) {
+            from = queue.visitWaiting(from, Integer.MAX_VALUE, waiting);
+        }
+        queue.visitArrived(0, Integer.MAX_VALUE, arrived);
     }
 
     /** Number of queues that nobody opened yet. */
@@ -178,7 +222,10 @@ public final class RecoveredState {
 
     /** Deletes a queue; {@code forgotten} sees its references. False if it is unknown. */
     public boolean drop(long queueId, LongConsumer forgotten) {
-        return take(queueId, (position, state) -> forgotten.accept(position));
+        return take(
+                queueId,
+                (position, state, expiry) -> forgotten.accept(position),
+                (position, state, expiry, arrival) -> forgotten.accept(position));
     }
 
     /** Ids of the queues that nobody opened yet, ascending. */
@@ -190,10 +237,16 @@ public final class RecoveredState {
         return queues.containsKey(queueId);
     }
 
-    /** References of one queue from an index on; answers the index to go on with, -1 after the last. */
-    long visit(long queueId, long from, int max, ReferenceVisitor visitor) {
+    /** References of one queue from a place on; answers the place to go on with, -1 after the last. */
+    long visitWaiting(long queueId, long from, int max, ReferenceVisitor visitor) {
         RecoveredQueue queue = queues.get(queueId);
-        return queue == null ? -1 : queue.visit(from, max, visitor);
+        return queue == null ? -1 : queue.visitWaiting(from, max, visitor);
+    }
+
+    /** As {@link #visitWaiting} for those behind. */
+    long visitArrived(long queueId, long from, int max, ArrivedVisitor visitor) {
+        RecoveredQueue queue = queues.get(queueId);
+        return queue == null ? -1 : queue.visitArrived(from, max, visitor);
     }
 
     private void applyDelta(ByteBuf in) {
@@ -201,12 +254,10 @@ public final class RecoveredState {
         RecoveredQueue before = queues.get(id);
         RecoveredQueue next = checkpointing ? queue(building, id) : null;
         for (long left = StateCodec.readLong(in); left > 0; left--) {
-            int partition = (int) StateCodec.readLong(in);
+            int partition = partition(in);
+            int priority = (int) StateCodec.readLong(in);
             long below = StateCodec.readLong(in);
-            if (partition >= fed.length) {
-                throw StateCodec.corrupt("home partition " + partition);
-            }
-            apply(before, next, queue -> queue.deliveredBelow(partition, below));
+            apply(before, next, queue -> queue.deliveredBelow(partition, priority, below));
         }
         for (long left = StateCodec.readLong(in); left > 0; left--) {
             long position = StateCodec.readLong(in);
@@ -220,6 +271,26 @@ public final class RecoveredState {
             apply(before, next, queue -> queue.settle(first, last));
             at = last;
         }
+        long purged = StateCodec.readLong(in);
+        if (purged > 0) {
+            long[] below = new long[fed.length];
+            for (; purged > 0; purged--) {
+                below[partition(in)] = StateCodec.readLong(in);
+            }
+            Set<Long> except = new HashSet<>();
+            for (long left = StateCodec.readLong(in); left > 0; left--) {
+                except.add(StateCodec.readLong(in));
+            }
+            apply(before, next, queue -> queue.purged(below, except));
+        }
+    }
+
+    private int partition(ByteBuf in) {
+        long partition = StateCodec.readLong(in);
+        if (partition >= fed.length) {
+            throw StateCodec.corrupt("home partition " + partition);
+        }
+        return (int) partition;
     }
 
     private static void apply(

@@ -7,25 +7,30 @@ import io.sluice.log.LogException;
  * Records of the queue journal. All numbers are unsigned varlongs (7 bits per byte, low first) unless noted.
  *
  * <pre>
- * every record   version (1 byte, 1), type (1 byte)
+ * every record   version (1 byte, 2), type (1 byte)
  * 1 created      queue
  * 2 deleted      queue
- * 3 delta        queue, n, n × (partition, delivered below this offset), n, n × (position, delivery count),
- *                n, n × (gap to the end of the range before, length - 1)       settled positions
+ * 3 delta        queue,
+ *                n, n × (partition, priority or 256 for all, delivered below this offset),
+ *                n, n × (position, delivery count),
+ *                n, n × (gap to the end of the range before, length - 1)       settled positions,
+ *                n, n × (partition, purged below this offset), and if n > 0: m, m × position that was not purged
  * 4 begin        order (4 bytes), n, n × offset below which the indexes of this checkpoint hold everything
- * 5 waiting      queue, n, n × (position 8 bytes, state 8 bytes)               references never delivered, in queue order
+ * 5 waiting      queue, n, n references by ReferenceCodec                      never delivered, in queue order
  * 6 end          a checkpoint counts only with its end; it replaces all before its begin
- * 7 delivered    queue, n, n × (sequence, position, state, 8 bytes each)       unsettled references delivered before; they
- *                stand before those that wait, by sequence
+ * 7 delivered    queue, n, n × (sequence, position, state, expiry, 8 bytes each)   unsettled references delivered before;
+ *                they stand before those that wait, by sequence
+ * 8 arrived      queue, n, n × (position, state, expiry, arrival, 8 bytes each)    behind those that wait; the expiry is the
+ *                message's own, as nobody opened the queue since the message was read back from the log
  * </pre>
  *
- * A checkpoint is written while the queues work: several records of 5 and 7 per queue, other records between. It leaves out
- * references from the offsets of its begin on, which are replayed; a reference may be in both kinds, since it was delivered in
+ * A checkpoint is written while the queues work: several records of 5, 7 and 8 per queue, other records between. It leaves out
+ * references from the offsets of its begin on, which are replayed; a reference may be in two kinds, since it was delivered in
  * between, and then the one delivered counts. Records 1, 2 and 3 between begin and end apply to what was before and to the
  * checkpoint. The order is the one of {@code TargetSet} at the begin: later ones compare to it in 32 bits.
  */
 public final class StateCodec {
-    static final int VERSION = 1;
+    static final int VERSION = 2;
     static final int CREATED = 1;
     static final int DELETED = 2;
     static final int DELTA = 3;
@@ -33,6 +38,7 @@ public final class StateCodec {
     static final int WAITING = 5;
     static final int END = 6;
     static final int DELIVERED = 7;
+    static final int ARRIVED = 8;
 
     private StateCodec() {}
 

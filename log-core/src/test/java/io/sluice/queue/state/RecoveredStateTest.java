@@ -7,13 +7,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.sluice.log.LogException;
+import io.sluice.queue.index.MemoryBlocks;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** The journal starts where its oldest segment does, which may be in the middle of a checkpoint. */
 class RecoveredStateTest {
-    private final RecoveredState recovered = new RecoveredState(1);
+    private final RecoveredState recovered = new RecoveredState(1, new MemoryBlocks());
 
     @Test
     void restOfAnOlderCheckpointIsPassedOver() {
@@ -45,7 +46,8 @@ class RecoveredStateTest {
 
     private static List<ByteBuf> checkpoint() {
         List<ByteBuf> records = new ArrayList<>();
-        CheckpointWriter writer = new CheckpointWriter(new long[1], 0, List.of(), new RecoveredState(1), id -> null);
+        CheckpointWriter writer =
+                new CheckpointWriter(new long[1], 0, List.of(), new RecoveredState(1, new MemoryBlocks()), id -> null);
         boolean last = false;
         while (!last) {
             last = writer.write(16, value -> records.add(Unpooled.copiedBuffer(value)));

@@ -7,6 +7,7 @@ import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.sluice.access.Principal;
 import io.sluice.log.StreamId;
+import io.sluice.queue.Overflow;
 import io.sluice.queue.QueueId;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.routing.Binding;
@@ -40,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  */
 final class CatalogCodec {
-    private static final byte VERSION = 1;
+    private static final byte VERSION = 2;
 
     private static final byte HOST = 'V';
     private static final byte EXCHANGE = 'X';
@@ -107,9 +108,7 @@ final class CatalogCodec {
             QueueDeclaration d = q.declaration();
             out.writeLong(q.id().value());
             flags(out, d.durable(), d.exclusive(), d.autoDelete());
-            string(out, d.policy().deadLetterExchange());
-            string(out, d.policy().deadLetterKey());
-            out.writeInt(d.policy().deliveryLimit());
+            policy(out, d.policy());
             map(out, d.arguments());
             string(out, q.owner().name());
         } else if (record instanceof DeclaredStream s) {
@@ -207,12 +206,40 @@ final class CatalogCodec {
     private static CatalogRecord queue(String vhost, ByteBuf k, ByteBuf v) {
         QueueId id = new QueueId(v.readLong());
         int flags = v.readByte();
-        QueuePolicy policy = new QueuePolicy(string(v), string(v), v.readInt());
+        QueuePolicy policy = policy(v);
         return new DeclaredQueue(
                 vhost,
                 id,
                 new QueueDeclaration(text(k), flag(flags, 0), flag(flags, 1), flag(flags, 2), policy, map(v)),
                 owner(v));
+    }
+
+    private static void policy(ByteBuf out, QueuePolicy policy) {
+        string(out, policy.deadLetterExchange());
+        string(out, policy.deadLetterKey());
+        out.writeInt(policy.deliveryLimit());
+        out.writeLong(policy.messageTtl());
+        out.writeLong(policy.expires());
+        out.writeLong(policy.maxLength());
+        out.writeLong(policy.maxBytes());
+        out.writeByte(policy.overflow().ordinal());
+        out.writeByte(policy.maxPriority());
+        out.writeBoolean(policy.singleActiveConsumer());
+    }
+
+    private static QueuePolicy policy(ByteBuf in) {
+        return QueuePolicy.builder()
+                .deadLetterExchange(string(in))
+                .deadLetterKey(string(in))
+                .deliveryLimit(in.readInt())
+                .messageTtl(in.readLong())
+                .expires(in.readLong())
+                .maxLength(in.readLong())
+                .maxBytes(in.readLong())
+                .overflow(Overflow.values()[in.readByte()])
+                .maxPriority(in.readUnsignedByte())
+                .singleActiveConsumer(in.readBoolean())
+                .build();
     }
 
     private static CatalogRecord binding(String vhost, ByteBuf k, ByteBuf v) {

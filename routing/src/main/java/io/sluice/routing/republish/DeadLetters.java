@@ -12,6 +12,7 @@ import io.sluice.log.LogException.Reason;
 import io.sluice.log.record.BatchView;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordView;
+import io.sluice.queue.DeathReason;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Republisher;
 import io.sluice.queue.TargetSet;
@@ -51,7 +52,7 @@ public final class DeadLetters implements Republisher {
 
     @Override
     public void deadLetter(
-            QueueSpec queue, BatchView source, long offset, String reason, int deliveryCount, Outcome outcome) {
+            QueueSpec queue, BatchView source, long offset, DeathReason reason, int deliveryCount, Outcome outcome) {
         String exchange = queue.policy().deadLetterExchange();
         RoutingTable table = tables.apply(queue.vhost());
         if (exchange == null || table == null || table.exchange(exchange) == null || !source.record(offset, record)) {
@@ -86,7 +87,7 @@ public final class DeadLetters implements Republisher {
             String exchange,
             String key,
             @Nullable String oldKey,
-            String reason,
+            DeathReason reason,
             TargetSet targets,
             Outcome outcome) {
         int size = record.end() - record.keyStart() + 256;
@@ -96,7 +97,7 @@ public final class DeadLetters implements Republisher {
         boolean persistent = record.findHeader(MessageHeaders.DURABLE) && record.headerAsLong(0) == 1
                 || record.findHeader(MessageHeaders.QOS) && record.headerAsLong(0) > 0;
         Deaths.Death death = new Deaths.Death(
-                reason, queue.name(), 1, clock.epochMillis(), oldExchange, oldKey == null ? "" : oldKey);
+                reason.text(), queue.name(), 1, clock.epochMillis(), oldExchange, oldKey == null ? "" : oldKey);
         batch.begin();
         ByteBuf out = batch.buffer();
         RecordCopy.fields(out, record);

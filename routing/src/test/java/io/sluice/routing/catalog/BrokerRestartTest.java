@@ -17,6 +17,7 @@ import io.sluice.log.StreamInfo;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
+import io.sluice.queue.DeathReason;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.Republisher;
@@ -95,7 +96,13 @@ class BrokerRestartTest {
                 CALLER, new ExchangeInfo("x", ExchangeInfo.Type.TOPIC, true, false, false, Map.of("a", "b"))));
         get(host.declareExchange(
                 CALLER, new ExchangeInfo("tx", ExchangeInfo.Type.TOPIC, false, false, false, Map.of())));
-        QueueRef q = queue("q", new QueuePolicy("dlx", "key", 3));
+        QueueRef q = queue(
+                "q",
+                QueuePolicy.builder()
+                        .deadLetterExchange("dlx")
+                        .deadLetterKey("key")
+                        .deliveryLimit(3)
+                        .build());
         queue("gone", QueuePolicy.NONE);
         get(host.deleteQueue(CALLER, "gone", false, false));
         get(host.declareQueue(CALLER, new QueueDeclaration("tq", false, false, false, QueuePolicy.NONE, Map.of())));
@@ -111,7 +118,12 @@ class BrokerRestartTest {
         assertThat(host.table().queue("tq")).isNull();
         assertThat(host.table().queue("gone")).isNull();
         assertThat(host.table().queue("q").id()).isEqualTo(q.id());
-        assertThat(host.table().queueDeclaration("q").policy()).isEqualTo(new QueuePolicy("dlx", "key", 3));
+        assertThat(host.table().queueDeclaration("q").policy())
+                .isEqualTo(QueuePolicy.builder()
+                        .deadLetterExchange("dlx")
+                        .deadLetterKey("key")
+                        .deliveryLimit(3)
+                        .build());
         assertThat(host.table().stream("s")).isEqualTo(s);
         assertThat(host.streamName(s.id())).isEqualTo("s");
         assertThat(host.streamConfigs("s")).containsEntry("retention.ms", "5");
@@ -226,8 +238,14 @@ class BrokerRestartTest {
     @Test
     void deadLettersCarryTheirHistoryInOneList() {
         QueueRef target = queue("dead", QueuePolicy.NONE);
-        QueueRef source = queue("work", new QueuePolicy("", "dead", -1));
-        QueueRef nowhere = queue("nowhere", new QueuePolicy("missing", null, -1));
+        QueueRef source = queue(
+                "work",
+                QueuePolicy.builder()
+                        .deadLetterExchange("")
+                        .deadLetterKey("dead")
+                        .build());
+        QueueRef nowhere = queue(
+                "nowhere", QueuePolicy.builder().deadLetterExchange("missing").build());
         StreamInfo feed = get(host.declareStream(CALLER, "feed", 1, StreamConfig.DEFAULT, Map.of()));
         produce(feed, 0, "poison");
         assertThat(die(nowhere, feed, 0)).succeedsWithin(5, TimeUnit.SECONDS);
@@ -254,7 +272,12 @@ class BrokerRestartTest {
     @Test
     void aDeadLetterRefusedForOverloadIsReportedAndStoredAtTheNextAttempt() {
         QueueRef target = queue("dead", QueuePolicy.NONE);
-        QueueRef source = queue("work", new QueuePolicy("", "dead", -1));
+        QueueRef source = queue(
+                "work",
+                QueuePolicy.builder()
+                        .deadLetterExchange("")
+                        .deadLetterKey("dead")
+                        .build());
         StreamInfo feed = get(host.declareStream(CALLER, "feed", 1, StreamConfig.DEFAULT, Map.of()));
         produce(feed, 0, "poison");
         core.refuseNext.set(new LogException(LogException.Reason.OVERLOADED, "busy"));
@@ -332,8 +355,8 @@ class BrokerRestartTest {
         core.execute(() -> core.log(new PartitionId(from.id(), 0))
                 .partition()
                 .loadBatch(offset, Runnable::run)
-                .thenAccept(batch ->
-                        core.republisher.deadLetter(queue.spec(), batch, offset, "rejected", 0, outcome(settled))));
+                .thenAccept(batch -> core.republisher.deadLetter(
+                        queue.spec(), batch, offset, DeathReason.REJECTED, 0, outcome(settled))));
         return settled;
     }
 

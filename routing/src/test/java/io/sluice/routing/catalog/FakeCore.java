@@ -39,6 +39,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 
 /** A shard, queues and an engine without storage, for tests of the catalog's rules. */
 final class FakeCore implements ShardProxy, Queues, AutoCloseable {
@@ -216,6 +217,9 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
     }
 
     @Override
+    public void onExpired(Consumer<QueueSpec> listener) {}
+
+    @Override
     public CompletionStage<Integer> dropUnopened() {
         return CompletableFuture.completedFuture(0);
     }
@@ -266,6 +270,9 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
         public QueueConsumer attach(Caller caller, ConsumerSpec consumer, DeliverySink sink) {
             throw new UnsupportedOperationException();
         }
+
+        @Override
+        public void touch() {}
 
         @Override
         public CompletionStage<Long> purge(Caller caller) {

@@ -1,0 +1,175 @@
+package io.sluice.queue;
+
+import java.util.Arrays;
+
+/**
+ * The consumers of a queue by slot, and whose turn it is: those of the highest priority that have credit take turns; of a queue
+ * with a single active consumer it is the one that attached first.
+ */
+final class Consumers {
+    private static final int VACANT = -1;
+    private static final int NOBODY = -1;
+
+    private final boolean singleActive;
+    private int[] credits = new int[0];
+    private int[] priorities = new int[0];
+    private boolean[] autoSettles = new boolean[0];
+    private long[] arrivals = new long[0];
+    private int slots;
+    private int count;
+    private int withCredit;
+    private int turn;
+    private int active = NOBODY;
+    private long attached;
+    private boolean exclusive;
+    // all consumers there ever were had the same one
+    private boolean onePriority = true;
+
+    Consumers(boolean singleActive) {
+        this.singleActive = singleActive;
+    }
+
+    int count() {
+        return count;
+    }
+
+    /** Slots in use are below this. */
+    int slots() {
+        return slots;
+    }
+
+    /** Answers the slot; -1 if refused: one of the two sides wants to be alone. */
+    int attach(boolean autoSettle, boolean alone, int priority) {
+        if (exclusive || alone && count > 0) {
+            return -1;
+        }
+        int slot = 0;
+        while (slot < slots && credits[slot] != VACANT) {
+            slot++;
+        }
+        if (slot == credits.length) {
+            int from = credits.length;
+            int capacity = Math.max(2, from * 2);
+            credits = Arrays.copyOf(credits, capacity);
+            priorities = Arrays.copyOf(priorities, capacity);
+            autoSettles = Arrays.copyOf(autoSettles, capacity);
+            arrivals = Arrays.copyOf(arrivals, capacity);
+            Arrays.fill(credits, from, capacity, VACANT);
+        }
+        if (count == 0) {
+            onePriority = true;
+        } else {
+            for (int other = 0; other < slots; other++) {
+                onePriority &= credits[other] == VACANT || priorities[other] == priority;
+            }
+        }
+        slots = Math.max(slots, slot + 1);
+        credits[slot] = 0;
+        priorities[slot] = priority;
+        autoSettles[slot] = autoSettle;
+        arrivals[slot] = attached++;
+        exclusive = alone;
+        count++;
+        if (active == NOBODY) {
+            active = slot;
+        }
+        return slot;
+    }
+
+    /** False if there is no such consumer. */
+    boolean isAttached(int slot) {
+        return slot >= 0 && slot < slots && credits[slot] != VACANT;
+    }
+
+    void detach(int slot) {
+        stop(slot);
+        credits[slot] = VACANT;
+        count--;
+        exclusive = false;
+        if (active == slot) {
+            active = NOBODY;
+            for (int other = 0; other < slots; other++) {
+                if (credits[other] != VACANT && (active == NOBODY || precedes(other, active))) {
+                    active = other;
+                }
+            }
+        }
+    }
+
+    boolean autoSettles(int slot) {
+        return autoSettles[slot];
+    }
+
+    /** True for the consumer that gets messages of a queue with a single active consumer; for others of any. */
+    boolean isActive(int slot) {
+        return !singleActive || active == slot;
+    }
+
+    int credit(int slot) {
+        return credits[slot];
+    }
+
+    void credit(int slot, int more) {
+        int now = credits[slot];
+        if (more <= 0 || now == VACANT) {
+            return;
+        }
+        if (now == 0) {
+            withCredit++;
+        }
+        credits[slot] = more > DeliveryMachine.UNLIMITED - now ? DeliveryMachine.UNLIMITED : now + more;
+    }
+
+    void stop(int slot) {
+        if (credits[slot] > 0) {
+            withCredit--;
+            credits[slot] = 0;
+        }
+    }
+
+    /** True if somebody may get a message. */
+    boolean areReady() {
+        return withCredit > 0 && (!singleActive || credits[active] > 0);
+    }
+
+    /** Whose turn it is, with one credit taken; {@link #areReady} must hold. */
+    int next() {
+        int slot = singleActive ? active : onePriority ? nextInTurn(Integer.MIN_VALUE) : nextInTurn(highest());
+        if (credits[slot] != DeliveryMachine.UNLIMITED && --credits[slot] == 0) {
+            withCredit--;
+        }
+        return slot;
+    }
+
+    private int highest() {
+        int highest = Integer.MIN_VALUE;
+        for (int slot = 0; slot < slots; slot++) {
+            if (credits[slot] > 0) {
+                highest = Math.max(highest, priorities[slot]);
+            }
+        }
+        return highest;
+    }
+
+    private int nextInTurn(int priority) {
+        int slot = turn;
+        for (int i = 0; i <= slots; i++) {
+            if (slot >= slots) {
+                slot = 0;
+            }
+            if (credits[slot] > 0 && priorities[slot] >= priority) {
+                turn = slot + 1;
+                return slot;
+            }
+            slot++;
+        }
+        throw new IllegalStateException("nobody has credit");
+    }
+
+    /** Of two waiting consumers the one of higher priority takes over, else the one that came first. */
+    private boolean precedes(int slot, int other) {
+        return priorities[slot] != priorities[other]
+                ? priorities[slot] > priorities[other]
+                : arrivals[slot] < arrivals[other];
+    }
+}

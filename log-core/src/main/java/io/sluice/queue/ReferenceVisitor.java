@@ -1,0 +1,7 @@
+package io.sluice.queue;
+
+/** Sees references; see {@link Reference}. */
+@FunctionalInterface
+public interface ReferenceVisitor {
+    void visit(long position, long state, long expiry);
+}

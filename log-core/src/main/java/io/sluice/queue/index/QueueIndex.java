@@ -1,0 +1,200 @@
+package io.sluice.queue.index;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
+import io.sluice.queue.ReferenceVisitor;
+
+/**
+ * The references of a queue in their order, first in, first out. The first ones and the last ones are in the heap; what lies
+ * between is in sealed blocks of a {@link BlockStore}, so that a long backlog costs the heap eight bytes per {@value #BLOCK}
+ * messages. Each reference has a number, which rises by one from the first to the last and never changes. Not thread-safe.
+ */
+public final class QueueIndex {
+    /** References of a sealed block. */
+    static final int BLOCK = 1024;
+
+    /** References at the head that are not sealed: most queues never have more. */
+    private static final int HEAD = 2 * BLOCK;
+
+    /** References that an empty index keeps room for. */
+    private static final int KEEP = 256;
+
+    private static final long[] NO_BLOCKS = new long[0];
+
+    private final BlockStore store;
+    private final ReferenceRing head = new ReferenceRing();
+    private ReferenceRing tail = head;
+    private long[] blocks = NO_BLOCKS;
+    private int firstBlock;
+    private int blockCount;
+    private long first;
+
+    /** An empty index; the number of its first reference will be {@code first}. */
+    public QueueIndex(BlockStore store, long first) {
+        this.store = store;
+        this.first = first;
+    }
+
+    public boolean isEmpty() {
+        return head.size() == 0;
+    }
+
+    public long size() {
+        return head.size() + (long) blockCount * BLOCK + (tail == head ? 0 : tail.size());
+    }
+
+    /** Number of the first reference; if empty, of the next that is added. */
+    public long first() {
+        return first;
+    }
+
+    public void add(long position, long state, long expiry) {
+        if (tail == head) {
+            if (head.size() < HEAD) {
+                head.add(position, state, expiry);
+                return;
+            }
+            tail = new ReferenceRing();
+        }
+        tail.add(position, state, expiry);
+        if (tail.size() == BLOCK) {
+            seal();
+        }
+    }
+
+    public long firstPosition() {
+        return head.position(0);
+    }
+
+    public long firstState() {
+        return head.state(0);
+    }
+
+    public long firstExpiry() {
+        return head.expiry(0);
+    }
+
+    /** Removes the first reference; there must be one. */
+    public void removeFirst() {
+        head.removeFirst();
+        first++;
+        if (head.size() == 0) {
+            refill();
+        }
+    }
+
+    /**
+     * Shows references from a number on; stops after at least {@code max}, at a block's end.
+     *
+     * @return the number to go on with, -1 after the last
+     */
+    public long visit(long from, int max, ReferenceVisitor visitor) {
+        long at = Math.max(from, first);
+        long end = first + size();
+        long stop = at + max;
+        if (at < first + head.size()) {
+            int until = (int) Math.min(head.size(), stop - first);
+            show(head, (int) (at - first), until, visitor);
+            at = first + until;
+        }
+        long firstSealed = first + head.size();
+        while (at < stop && at < firstSealed + (long) blockCount * BLOCK) {
+            int block = (int) ((at - firstSealed) / BLOCK);
+            int skip = (int) ((at - firstSealed) % BLOCK);
+            int[] seen = new int[1];
+            decode(blocks[(firstBlock + block) & (blocks.length - 1)], (position, state, expiry) -> {
+                if (seen[0]++ >= skip) {
+                    visitor.visit(position, state, expiry);
+                }
+            });
+            at += BLOCK - skip;
+        }
+        if (at < stop && at < end) {
+            long firstOfTail = firstSealed + (long) blockCount * BLOCK;
+            int until = (int) Math.min(tail.size(), stop - firstOfTail);
+            show(tail, (int) (at - firstOfTail), until, visitor);
+            at = firstOfTail + until;
+        }
+        return at >= end ? -1 : at;
+    }
+
+    /** Forgets all references, and shows nothing of them to anybody. */
+    public void clear() {
+        first += size();
+        for (int i = 0; i < blockCount; i++) {
+            store.free(blocks[(firstBlock + i) & (blocks.length - 1)]);
+        }
+        blocks = NO_BLOCKS;
+        blockCount = 0;
+        head.clear(0);
+        tail = head;
+    }
+
+    private void seal() {
+        ByteBuf block = PooledByteBufAllocator.DEFAULT.buffer(2 * BLOCK);
+        try {
+            ReferenceCodec codec = new ReferenceCodec();
+            codec.reset();
+            for (int i = 0; i < BLOCK; i++) {
+                codec.write(block, tail.position(i), tail.state(i), tail.expiry(i));
+            }
+            if (blockCount == blocks.length) {
+                grow();
+            }
+            blocks[(firstBlock + blockCount) & (blocks.length - 1)] = store.put(block);
+            blockCount++;
+        } finally {
+            block.release();
+        }
+        tail.clear(BLOCK);
+    }
+
+    private void refill() {
+        if (blockCount > 0) {
+            head.clear(HEAD);
+            long block = blocks[firstBlock];
+            decode(block, head::add);
+            firstBlock = (firstBlock + 1) & (blocks.length - 1);
+            blockCount--;
+            store.free(block);
+            if (blockCount == 0 && tail.size() == 0) {
+                tail = head;
+            }
+        } else if (tail != head) {
+            // few or many, they are the head now
+            head.clear(HEAD);
+            for (int i = 0; i < tail.size(); i++) {
+                head.add(tail.position(i), tail.state(i), tail.expiry(i));
+            }
+            tail = head;
+            blocks = NO_BLOCKS;
+        } else {
+            head.clear(KEEP);
+        }
+    }
+
+    private void decode(long block, ReferenceVisitor visitor) {
+        ByteBuf bytes = PooledByteBufAllocator.DEFAULT.buffer(2 * BLOCK);
+        try {
+            store.get(block, bytes);
+            new ReferenceCodec().read(bytes, BLOCK, visitor);
+        } finally {
+            bytes.release();
+        }
+    }
+
+    private void grow() {
+        long[] wider = new long[Math.max(8, blocks.length * 2)];
+        for (int i = 0; i < blockCount; i++) {
+            wider[i] = blocks[(firstBlock + i) & (blocks.length - 1)];
+        }
+        blocks = wider;
+        firstBlock = 0;
+    }
+
+    private static void show(ReferenceRing ring, int from, int until, ReferenceVisitor visitor) {
+        for (int i = from; i < until; i++) {
+            visitor.visit(ring.position(i), ring.state(i), ring.expiry(i));
+        }
+    }
+}
