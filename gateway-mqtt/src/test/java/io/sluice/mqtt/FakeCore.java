@@ -39,6 +39,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
@@ -168,6 +169,9 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
         open.put(spec.id(), ref);
         return CompletableFuture.completedFuture(ref);
     }
+
+    @Override
+    public void onExpired(Consumer<QueueSpec> listener) {}
 
     @Override
     public CompletionStage<Integer> dropUnopened() {
