@@ -215,7 +215,8 @@ class CoreTest {
 
     @Test
     void aMessageOverItsDeliveryLimitDiesAfterARestartToo() throws Exception {
-        QueuePolicy policy = new QueuePolicy("dlx", null, 1);
+        QueuePolicy policy =
+                QueuePolicy.builder().deadLetterExchange("dlx").deliveryLimit(1).build();
         QueueRef queue = open(1, true, policy);
         core.queues().republisher((spec, source, offset, reason, count, done) -> {});
         Sink sink = new Sink();
@@ -239,7 +240,7 @@ class CoreTest {
         core.queues().republisher((spec, source, offset, reason, count, done) -> {
             RecordView view = new RecordView();
             source.record(offset, view);
-            dead.add(reason + " " + count + " " + view.valueSlice().toString(StandardCharsets.UTF_8));
+            dead.add(reason.text() + " " + count + " " + view.valueSlice().toString(StandardCharsets.UTF_8));
             outcomes.add(done);
         });
         await().untilAsserted(() -> assertThat(dead).containsExactly("delivery_limit 2 a"));

@@ -10,6 +10,7 @@ import io.sluice.queue.index.ReferenceCodec;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.function.Consumer;
