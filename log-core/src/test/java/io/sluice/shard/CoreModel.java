@@ -23,6 +23,7 @@ import java.util.function.LongPredicate;
 final class CoreModel {
     private final Map<Integer, Message> messages = new HashMap<>();
     private long rank;
+    private long changes;
 
     /** A message as published. */
     static final class Message {
@@ -157,8 +158,14 @@ final class CoreModel {
         return message;
     }
 
+    /** Rises with everything that the core tells or is told. */
+    long changes() {
+        return changes;
+    }
+
     /** The shard took it up. */
     void submitted(Message message) {
+        changes++;
         message.rank = ++rank;
         for (Copy copy : message.copies) {
             copy.queue.copies.put(message.rank, copy);
@@ -167,6 +174,7 @@ final class CoreModel {
     }
 
     void completed(Message message, Reason error) {
+        changes++;
         if (error == null) {
             message.confirmed = true;
         } else if (error != Reason.FENCED && error != Reason.CLOSED) {
@@ -192,6 +200,7 @@ final class CoreModel {
 
     /** A consumer got this. */
     Copy delivered(Queue queue, long deliveryId, String value, boolean redelivered, boolean autoSettled) {
+        changes++;
         Copy copy = find(queue, value, "delivered");
         int serial = copy.message.serial;
         SETTLED_STAYS_SETTLED.hold(

@@ -33,6 +33,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -437,22 +438,36 @@ final class CoreSimulation {
             }
             if (!more) {
                 NOTHING_STAYS_STUCK.hold(faulty || !core.failed(), "the core stopped without a fault");
-                if (!core.failed()) {
-                    for (Client client : queues.values()) {
-                        List<Held> held = held(client);
-                        if (unreadable) {
-                            return;
-                        }
-                        client.live = client.spec.durable()
-                                ? held.stream().filter(Held::onDisk).toList()
-                                : null;
-                        model.holdsExactly(client.model, held, dyingToo);
-                    }
+                if (core.failed() || compared(dyingToo)) {
+                    return;
                 }
-                return;
             }
         }
         throw new Invariant.Violation(NOTHING_STAYS_STUCK, "the core never comes to rest");
+    }
+
+    /**
+     * Compares all queues with the model; false if that has to be done again: reading what they hold takes time, and then the time
+     * may come to try a dead letter again.
+     */
+    private boolean compared(boolean dyingToo) {
+        long before = model.changes();
+        Map<Client, List<Held>> indexes = new LinkedHashMap<>();
+        for (Client client : queues.values()) {
+            indexes.put(client, held(client));
+            if (unreadable) {
+                return true;
+            }
+        }
+        if (model.changes() != before) {
+            return false;
+        }
+        indexes.forEach((client, held) -> {
+            client.live =
+                    client.spec.durable() ? held.stream().filter(Held::onDisk).toList() : null;
+            model.holdsExactly(client.model, held, dyingToo);
+        });
+        return true;
     }
 
     private static void runAll(Loop loop) {
