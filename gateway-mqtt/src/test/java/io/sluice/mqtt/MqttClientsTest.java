@@ -12,6 +12,7 @@ import com.hivemq.client.mqtt.mqtt5.exceptions.Mqtt5ConnAckException;
 import com.hivemq.client.mqtt.mqtt5.message.connect.connack.Mqtt5ConnAck;
 import com.hivemq.client.mqtt.mqtt5.message.publish.Mqtt5Publish;
 import io.sluice.routing.catalog.RoutingBroker;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -23,16 +24,20 @@ import org.eclipse.paho.client.mqttv3.persist.MemoryPersistence;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** HiveMQ's client (5.0) and Paho (3.1.1) against the gateway on real routing. */
 class MqttClientsTest {
-    private FakeCore core;
+    @TempDir
+    private Path directory;
+
+    private TestCore core;
     private RoutingBroker broker;
     private TestServer server;
 
     @BeforeEach
     void open() {
-        core = new FakeCore();
+        core = new TestCore(directory);
         broker = core.broker();
         server = new TestServer(broker, MqttSettings.DEFAULT);
     }

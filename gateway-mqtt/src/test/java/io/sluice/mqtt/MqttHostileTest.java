@@ -18,11 +18,13 @@ import java.net.InetSocketAddress;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -31,14 +33,17 @@ class MqttHostileTest {
     private static final MqttSettings SETTINGS = new MqttSettings(
             4096, 1024, 500, 4, 3, 4, 65_535, 1000, 100, 100, 100, 100, 1 << 20, 1 << 22, Durability.GROUP);
 
-    private FakeCore core;
+    @TempDir
+    private Path directory;
+
+    private TestCore core;
     private RoutingBroker broker;
     private TestServer server;
     private LogWatch log;
 
     @BeforeEach
     void open() {
-        core = new FakeCore();
+        core = new TestCore(directory);
         broker = core.broker();
         server = new TestServer(broker, SETTINGS);
         log = new LogWatch();

@@ -11,11 +11,13 @@ import static org.awaitility.Awaitility.await;
 
 import io.sluice.log.Durability;
 import io.sluice.routing.catalog.RoutingBroker;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Every limit of {@link MqttSettings}: what happens at it and beyond it, in the protocol's own words. */
 class MqttLimitsTest {
@@ -25,14 +27,17 @@ class MqttLimitsTest {
 
     private static final String FOREVER = "11ffffffff";
 
-    private FakeCore core;
+    @TempDir
+    private Path directory;
+
+    private TestCore core;
     private RoutingBroker broker;
     private TestServer server;
     private final List<AutoCloseable> clients = new ArrayList<>();
 
     @BeforeEach
     void open() {
-        core = new FakeCore();
+        core = new TestCore(directory);
         broker = core.broker();
         server = new TestServer(broker, SETTINGS);
     }

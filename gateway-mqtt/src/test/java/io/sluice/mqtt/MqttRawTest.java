@@ -9,10 +9,12 @@ import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.HexFormat;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -23,13 +25,16 @@ class MqttRawTest {
     private static final String CONNECT5 = "1010" + "00044d515454" + "05" + "02" + "0000" + "00" + "0003616263";
     private static final String CONNECT3 = "100f" + "00044d515454" + "04" + "02" + "0000" + "0003616263";
 
-    private FakeCore core;
+    @TempDir
+    private Path directory;
+
+    private TestCore core;
     private RoutingBroker broker;
     private TestServer server;
 
     @BeforeEach
     void open() {
-        core = new FakeCore();
+        core = new TestCore(directory);
         broker = core.broker();
         server = new TestServer(broker, SETTINGS);
     }

@@ -1,27 +1,17 @@
 package io.sluice.mqtt;
 
-import io.sluice.engine.local.LocalLogEngine;
-import io.sluice.engine.local.LocalLogSettings;
-import io.sluice.io.Clock;
-import io.sluice.io.DiskFileSystem;
-import io.sluice.io.SystemClock;
 import io.sluice.routing.catalog.RoutingBroker;
-import io.sluice.shard.Core;
-import io.sluice.shard.CoreSettings;
 import java.nio.file.Path;
 
-/** The gateway on the real log in a directory. */
+/** The gateway with its default settings on the real log in a directory. */
 final class RealBroker implements AutoCloseable {
-    private final Clock clock = new SystemClock();
-    private final LocalLogEngine engine;
-    private final Core core;
+    private final TestCore core;
     final RoutingBroker broker;
     final TestServer server;
 
     RealBroker(Path directory) {
-        engine = LocalLogEngine.open(directory, LocalLogSettings.DEFAULT, new DiskFileSystem(), clock);
-        core = Core.start(engine, clock, CoreSettings.DEFAULT);
-        broker = RoutingBroker.open(engine, core.shard(), core.queues(), clock);
+        core = new TestCore(directory);
+        broker = core.broker();
         server = new TestServer(broker, MqttSettings.DEFAULT);
     }
 
@@ -34,6 +24,5 @@ final class RealBroker implements AutoCloseable {
         server.close();
         broker.close();
         core.close();
-        engine.close();
     }
 }
