@@ -63,6 +63,20 @@ public final class Core implements AutoCloseable {
                 .toCompletableFuture()
                 .join();
         ShardLease lease = engine.acquire(ShardId.CORE);
+        boolean started = false;
+        try {
+            Core core = start(engine, lease, clock, settings, idle);
+            started = true;
+            return core;
+        } finally {
+            if (!started) {
+                lease.release();
+            }
+        }
+    }
+
+    private static Core start(
+            LogEngine engine, ShardLease lease, Clock clock, CoreSettings settings, @Nullable Runnable idle) {
         LogPartition[] home = new LogPartition[HOME_PARTITIONS];
         for (int i = 0; i < HOME_PARTITIONS; i++) {
             home[i] = writable(lease, new PartitionId(HOME, i));
