@@ -207,13 +207,13 @@ class LifeCycleTest {
                 refused(
                         540,
                         true,
-                        "message ttl",
-                        c -> c.queueDeclare("t", false, false, false, Map.of("x-message-ttl", 1000))),
+                        "unknown queue argument",
+                        c -> c.queueDeclare("t", false, false, false, Map.of("x-consumer-timeout", 1000))),
                 refused(
                         540,
                         true,
-                        "consumer priority",
-                        c -> c.basicConsume("present", true, Map.of("x-priority", 1), (t, d) -> {}, t -> {})),
+                        "unknown consumer argument",
+                        c -> c.basicConsume("present", true, Map.of("x-stream-offset", 1), (t, d) -> {}, t -> {})),
                 refused(540, true, "consuming a stream", c -> c.basicConsume("log", (t, d) -> {}, t -> {})),
                 refused(503, true, "unknown exchange type", c -> c.exchangeDeclare("u", "x-unknown")));
     }

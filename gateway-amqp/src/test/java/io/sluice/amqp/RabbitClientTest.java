@@ -240,7 +240,7 @@ class RabbitClientTest {
         assertThat(replyCode(fourth.getCloseReason())).isEqualTo(406);
         assertThat(connection.isOpen()).isTrue();
         Channel fifth = connection.createChannel();
-        assertThatThrownBy(() -> fifth.queueDeclare("ttl", false, false, false, Map.of("x-message-ttl", 1000)))
+        assertThatThrownBy(() -> fifth.queueDeclare("u", false, false, false, Map.of("x-consumer-timeout", 1000)))
                 .satisfies(e -> assertThat(replyCode(e)).isEqualTo(540));
         await().until(() -> !connection.isOpen());
     }

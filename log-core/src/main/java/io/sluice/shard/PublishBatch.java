@@ -180,6 +180,11 @@ public final class PublishBatch {
         return refused != null && refused.get(i);
     }
 
+    /** True if {@link #isRefused} names any message. */
+    public boolean anyRefused() {
+        return refused != null;
+    }
+
     /** Says that a queue does not take the message. Shard thread. */
     void refuse(int i) {
         if (refused == null) {

@@ -15,6 +15,7 @@ import io.sluice.message.RecordView;
 import io.sluice.queue.DeliveryBatch;
 import io.sluice.queue.QueueConsumer;
 import io.sluice.queue.QueueRef;
+import io.sluice.queue.QueueSpec;
 import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.VirtualHost;
 import java.util.ArrayDeque;
@@ -124,7 +125,7 @@ final class ChannelConsumers {
             throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "no_local=true");
         }
         for (String argument : consume.arguments().keySet()) {
-            if (argument.startsWith("x-")) {
+            if (argument.startsWith("x-") && !argument.equals("x-priority")) {
                 throw new AmqpException(
                         ReplyCode.NOT_IMPLEMENTED, "consumer argument '" + argument + "' is not supported");
             }
@@ -134,11 +135,14 @@ final class ChannelConsumers {
         if (byTag.containsKey(tag)) {
             throw new AmqpException(ReplyCode.NOT_ALLOWED, "attempt to reuse consumer tag '" + tag + "'");
         }
-        if (consume.exclusive() && queue.stats().consumers() > 0) {
-            throw inUse(queue, "exclusive access refused");
+        QueueSpec spec = queue.spec();
+        long priority = new ArgumentChecks(spec.vhost(), spec.name(), consume.arguments()).number("x-priority", 0);
+        if (consume.exclusive()
+                && (queue.stats().consumers() > 0 || spec.policy().singleActiveConsumer())) {
+            throw inUse(queue);
         }
         ChannelConsumer consumer = new ChannelConsumer(this, tag, queue, consume.noAck(), false, prefetch);
-        QueueConsumer end = attach(consumer, consume.exclusive());
+        QueueConsumer end = attach(consumer, consume.exclusive(), clamp(priority));
         CompletableFuture<@Nullable Void> applied = new CompletableFuture<>();
         end.drain(() -> applied.complete(null)); // has no credit yet; comes after a refusal, which is told the same way
         end.flush();
@@ -148,7 +152,7 @@ final class ChannelConsumers {
             }
             if (consumer.closedReason() != null) {
                 attached.remove(consumer);
-                throw inUse(queue, consumer.closedReason());
+                throw inUse(queue);
             }
             byTag.put(tag, consumer);
             consumer.limit(channelPrefetch);
@@ -159,20 +163,26 @@ final class ChannelConsumers {
         });
     }
 
-    private QueueConsumer attach(ChannelConsumer consumer, boolean exclusive) {
+    private static int clamp(long priority) {
+        return (int) Math.max(Integer.MIN_VALUE, Math.min(Integer.MAX_VALUE, priority));
+    }
+
+    private QueueConsumer attach(ChannelConsumer consumer, boolean exclusive, int priority) {
         QueueConsumer end = consumer.queue()
                 .attach(
                         connection.caller(),
-                        new QueueRef.ConsumerSpec(connection + " " + consumer.tag(), consumer.isNoAck(), exclusive, 0),
+                        new QueueRef.ConsumerSpec(
+                                connection + " " + consumer.tag(), consumer.isNoAck(), exclusive, priority, 0),
                         consumer);
         consumer.attached(end);
         attached.add(consumer);
         return end;
     }
 
-    private static AmqpException inUse(QueueRef queue, @Nullable String why) {
+    private static AmqpException inUse(QueueRef queue) {
         return new AmqpException(
-                ReplyCode.ACCESS_REFUSED, "queue '" + queue.spec().name() + "': " + why);
+                ReplyCode.ACCESS_REFUSED,
+                ArgumentChecks.named(queue.spec().name(), queue.spec().vhost()) + " in exclusive use");
     }
 
     private void cancel(BasicMethod.Cancel cancel) {
@@ -197,14 +207,14 @@ final class ChannelConsumers {
         QueueRef queue = queue(get.queue());
         ChannelConsumer consumer = new ChannelConsumer(this, "basic.get", queue, get.noAck(), true, 0);
         flushSettlements();
-        QueueConsumer end = attach(consumer, false);
+        QueueConsumer end = attach(consumer, false, 0);
         CompletableFuture<@Nullable Void> drained = new CompletableFuture<>();
         consumer.begin();
         end.drain(() -> drained.complete(null));
         end.flush();
         connection.await(channel.number(), get.id(), drained, done -> {
             if (consumer.closedReason() != null) {
-                throw inUse(queue, consumer.closedReason());
+                throw inUse(queue);
             }
             if (released) {
                 return;

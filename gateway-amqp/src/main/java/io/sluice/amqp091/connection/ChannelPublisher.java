@@ -214,6 +214,7 @@ final class ChannelPublisher {
             out.writerIndex(begin);
             return;
         }
+        batch.options(message.priority(), message.timeToLive());
         batch.end(headers, target.stored(), orderHash(target, ownKey), timestamp, durability(persistent), number);
     }
 
@@ -258,17 +259,60 @@ final class ChannelPublisher {
         connection.output().wrote();
     }
 
-    /** Messages {@code first} to {@code last} are stored or refused; 0 = without confirms. */
-    void completed(long first, long last, @Nullable LogException error) {
+    /**
+     * Messages {@code first} to {@code last} are stored or refused; 0 = without confirms.
+     *
+     * @param batch what they were part of
+     * @param from index of their first message in the batch; those that had no route are not in it
+     * @param to index after their last message in the batch
+     */
+    void completed(long first, long last, PublishBatch batch, int from, int to, @Nullable LogException error) {
         if (released) {
             return;
         }
         if (last > 0) {
-            if (confirms.complete(connection.output().buffer(), channel, Math.max(1, first), last, error == null)) {
-                connection.output().wrote();
+            long next = Math.max(1, first);
+            if (error == null && batch.anyRefused()) {
+                next = confirmWithRefusals(next, batch, from, to);
+            }
+            if (next <= last) {
+                confirm(next, last, error == null);
             }
         } else if (error != null) {
             connection.fail(channel, io.sluice.amqp091.codec.Protocol.BASIC_PUBLISH, error);
+        }
+    }
+
+    /** Confirms up to the last message that a full queue refused; answers the number after it. */
+    private long confirmWithRefusals(long first, PublishBatch batch, int from, int to) {
+        long next = first;
+        int i = from;
+        while (i < to) {
+            if (!batch.isRefused(i)) {
+                i++;
+                continue;
+            }
+            long refused = batch.tag(i++);
+            long end = refused;
+            while (i < to && batch.isRefused(i) && batch.tag(i) == end + 1) {
+                end++;
+                i++;
+            }
+            if (refused == 0) {
+                continue; // published before confirms were asked for
+            }
+            if (next < refused) {
+                confirm(next, refused - 1, true);
+            }
+            confirm(refused, end, false);
+            next = end + 1;
+        }
+        return next;
+    }
+
+    private void confirm(long first, long last, boolean stored) {
+        if (confirms.complete(connection.output().buffer(), channel, first, last, stored)) {
+            connection.output().wrote();
         }
     }
 

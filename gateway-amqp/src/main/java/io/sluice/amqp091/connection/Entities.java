@@ -256,8 +256,8 @@ final class Entities {
             declared(declare, name, queue);
             return;
         }
-        QueueArguments arguments = QueueArguments.parse(declare.arguments());
         String name = declare.queue().isEmpty() ? "amq.gen-" + randomName() : declare.queue();
+        QueueArguments arguments = QueueArguments.parse(vhost, name, declare.arguments());
         if (!declare.queue().isEmpty()) {
             refuseReserved("queue", name);
         }
@@ -322,6 +322,9 @@ final class Entities {
 
     private void declared(QueueMethod.Declare declare, String name, @Nullable QueueRef queue) {
         lastDeclared = name;
+        if (queue != null) {
+            queue.touch();
+        }
         if (!declare.noWait()) {
             int ready = queue == null ? 0 : count(queue.stats().ready());
             int consumers = queue == null ? 0 : queue.stats().consumers();

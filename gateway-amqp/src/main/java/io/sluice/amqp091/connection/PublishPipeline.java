@@ -77,9 +77,9 @@ final class PublishPipeline {
     void added(ChannelPublisher publisher, long sequence) {
         published = true;
         received++;
-        batch();
+        PublishBatch current = batch();
         if (run != null) {
-            run.add(publisher, sequence);
+            run.add(publisher, sequence, current.size());
         }
     }
 
@@ -223,23 +223,28 @@ final class PublishPipeline {
         private final List<ChannelPublisher> publishers = new ArrayList<>(2);
         private long[] firsts = new long[2];
         private long[] lasts = new long[2];
+        /** Messages in the batch up to and with this entry. */
+        private int[] ends = new int[2];
 
         Run(Executor executor) {
             this.executor = executor;
         }
 
-        void add(ChannelPublisher publisher, long sequence) {
+        void add(ChannelPublisher publisher, long sequence, int end) {
             int last = publishers.size() - 1;
             if (last >= 0 && publishers.get(last).equals(publisher)) {
                 lasts[last] = sequence;
+                ends[last] = end;
                 return;
             }
             if (publishers.size() == firsts.length) {
                 firsts = java.util.Arrays.copyOf(firsts, firsts.length * 2);
                 lasts = java.util.Arrays.copyOf(lasts, lasts.length * 2);
+                ends = java.util.Arrays.copyOf(ends, ends.length * 2);
             }
             firsts[last + 1] = sequence;
             lasts[last + 1] = sequence;
+            ends[last + 1] = end;
             publishers.add(publisher);
         }
 
@@ -251,7 +256,8 @@ final class PublishPipeline {
         @Override
         public void completed(PublishBatch batch, @Nullable LogException error) {
             for (int i = 0; i < publishers.size(); i++) {
-                publishers.get(i).completed(firsts[i], lasts[i], error);
+                int from = i == 0 ? 0 : ends[i - 1];
+                publishers.get(i).completed(firsts[i], lasts[i], batch, from, ends[i], error);
             }
         }
     }

@@ -11,6 +11,7 @@ import io.sluice.amqp091.codec.FieldTable;
 import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordFields;
+import io.sluice.shard.PublishBatch;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,9 @@ import org.jspecify.annotations.Nullable;
 public final class InboundMessage {
     /** Largest property section kept in {@code sl.orig}, bytes. */
     public static final int MAX_ORIGINAL = 64 * 1024;
+
+    /** Longest expiration, ten years in ms, as RabbitMQ has it. */
+    private static final long MAX_EXPIRATION = 315_360_000_000L;
 
     private static final byte[] X_KEY = ascii("x-key");
     private static final byte[] CC = ascii("CC");
@@ -152,16 +156,38 @@ public final class InboundMessage {
         return null;
     }
 
+    /** Milliseconds in decimal, up to ten years; refused as RabbitMQ does (rabbit_basic:parse_expiration). */
     private static long expiration(String text) {
-        try {
-            long millis = Long.parseLong(text);
-            if (millis >= 0 && millis <= 0xFFFF_FFFFL && text.charAt(0) != '+') {
-                return millis;
-            }
-        } catch (NumberFormatException e) {
-            // refused below
+        int digits = text.startsWith("-") || text.startsWith("+") ? 1 : 0;
+        int end = digits;
+        long millis = 0;
+        while (end < text.length() && text.charAt(end) >= '0' && text.charAt(end) <= '9') {
+            millis = Math.min(MAX_EXPIRATION + 1, millis * 10 + text.charAt(end) - '0');
+            end++;
         }
-        throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "invalid expiration '" + text + "'");
+        String why;
+        if (end == digits) {
+            why = "no_integer";
+        } else if (end < text.length()) {
+            why = "{leftover_string,\"" + text.substring(end) + "\"}";
+        } else if (text.charAt(0) == '-' && millis > 0) {
+            why = "{value_negative," + text + '}';
+        } else if (millis > MAX_EXPIRATION) {
+            why = "{value_too_large," + text + '}';
+        } else {
+            return millis;
+        }
+        throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "invalid expiration '" + text + "': " + why);
+    }
+
+    /** Priority as published, 0 to 255; 0 if it does not say. */
+    public int priority() {
+        return header.has(ContentHeader.PRIORITY) ? header.octet(ContentHeader.PRIORITY) : 0;
+    }
+
+    /** Milliseconds that the message may wait in queues, {@link PublishBatch#FOREVER} if it does not say. */
+    public long timeToLive() {
+        return expirationMillis < 0 ? PublishBatch.FOREVER : expirationMillis;
     }
 
     /** True if header {@code x-key} gives the record key. */

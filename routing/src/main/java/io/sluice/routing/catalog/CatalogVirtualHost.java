@@ -5,6 +5,7 @@ import io.sluice.log.StreamConfig;
 import io.sluice.log.StreamId;
 import io.sluice.log.StreamInfo;
 import io.sluice.queue.QueueRef;
+import io.sluice.queue.QueueSpec;
 import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
@@ -75,6 +76,15 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
     public CompletionStage<Long> deleteQueue(Caller caller, String queue, boolean ifUnused, boolean ifEmpty) {
         return catalog.submit(tx -> objects.deleteQueue(tx, caller, queue, ifUnused, ifEmpty))
                 .thenCompose(catalog.queues::delete);
+    }
+
+    /** Deletes a queue that nobody used for as long as it may be unused, unless somebody came meanwhile. */
+    void expire(QueueSpec queue) {
+        catalog.submit(tx -> objects.expireQueue(tx, queue)).thenAccept(id -> {
+            if (id != null) {
+                catalog.queues.delete(id);
+            }
+        });
     }
 
     @Override

@@ -18,6 +18,9 @@ import io.sluice.routing.catalog.CatalogRecord.DeclaredExchange;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredQueue;
 import io.sluice.routing.catalog.HostTable.QueueEntry;
 import io.sluice.routing.exchange.Exchange;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
@@ -77,12 +80,10 @@ final class ObjectChanges {
         HostEdit host = tx.host(vhost);
         QueueEntry present = host.queues.get(wanted.name());
         if (present != null) {
-            String difference = difference(present.declaration(), wanted);
+            String difference =
+                    difference(present.declaration(), wanted, "queue '" + wanted.name() + "' in vhost '" + vhost + "'");
             if (difference != null) {
-                throw refuse(
-                        Reason.PRECONDITION_FAILED,
-                        "inequivalent arg '" + difference + "' for queue '" + wanted.name() + "' in vhost '" + vhost
-                                + "'");
+                throw refuse(Reason.PRECONDITION_FAILED, difference);
             }
             return CompletableFuture.completedFuture(present.ref());
         }
@@ -132,6 +133,15 @@ final class ObjectChanges {
         });
     }
 
+    /** Takes a queue out that nobody used for as long as it may be unused; null if it is in use or gone meanwhile. */
+    CompletionStage<@Nullable QueueId> expireQueue(Transaction tx, QueueSpec expired) {
+        QueueEntry present = tx.host(vhost).queues.get(expired.name());
+        if (present == null || !present.ref().id().equals(expired.id())) {
+            return CompletableFuture.completedFuture(null);
+        }
+        return present.ref().currentStats().thenApply(stats -> stats.consumers() > 0 ? null : remove(tx, present));
+    }
+
     QueueId remove(Transaction tx, QueueEntry entry) {
         String name = entry.declaration().name();
         bindings.removeAllOf(tx, new Binding.End(Binding.Kind.QUEUE, name));
@@ -158,19 +168,45 @@ final class ObjectChanges {
         return present.arguments().equals(wanted.arguments()) ? null : "arguments";
     }
 
-    private static @Nullable String difference(QueueDeclaration present, QueueDeclaration wanted) {
+    /** The first argument in which two declarations differ, with both values, in RabbitMQ's words; null if there is none. */
+    private static @Nullable String difference(QueueDeclaration present, QueueDeclaration wanted, String queue) {
         if (present.durable() != wanted.durable()) {
-            return "durable";
+            return inequivalent("durable", queue, quoted(wanted.durable()), quoted(present.durable()));
         }
         if (present.exclusive() != wanted.exclusive()) {
-            return "exclusive";
+            return inequivalent("exclusive", queue, quoted(wanted.exclusive()), quoted(present.exclusive()));
         }
         if (present.autoDelete() != wanted.autoDelete()) {
-            return "auto_delete";
+            return inequivalent("auto_delete", queue, quoted(wanted.autoDelete()), quoted(present.autoDelete()));
         }
-        return present.arguments().equals(wanted.arguments())
-                        && present.policy().equals(wanted.policy())
-                ? null
-                : "arguments";
+        Set<String> names = new TreeSet<>(present.arguments().keySet());
+        names.addAll(wanted.arguments().keySet());
+        for (String name : names) {
+            String old = argument(present, name);
+            String now = argument(wanted, name);
+            // the rest means nothing to a queue
+            if (name.startsWith("x-") && !Objects.equals(old, now)) {
+                return inequivalent(
+                        name,
+                        queue,
+                        now == null ? "none" : old == null ? "the value '" + now + "'" : quoted(now),
+                        old == null ? "none" : now == null ? "the value '" + old + "'" : quoted(old));
+            }
+        }
+        return present.policy().equals(wanted.policy()) ? null : "inequivalent arguments for " + queue;
+    }
+
+    /** A queue without a type is a classic one. */
+    private static @Nullable String argument(QueueDeclaration declaration, String name) {
+        String value = declaration.arguments().get(name);
+        return value == null && name.equals("x-queue-type") ? "classic" : value;
+    }
+
+    private static String quoted(Object value) {
+        return "'" + value + "'";
+    }
+
+    private static String inequivalent(String name, String of, String received, String current) {
+        return "inequivalent arg '" + name + "' for " + of + ": received " + received + " but current is " + current;
     }
 }

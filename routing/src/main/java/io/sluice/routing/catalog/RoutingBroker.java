@@ -36,7 +36,7 @@ public final class RoutingBroker implements Broker, AutoCloseable {
     private final Queues queues;
     private final Clock clock;
     private final Catalog catalog;
-    private final Map<String, VirtualHost> hosts = new ConcurrentHashMap<>();
+    private final Map<String, CatalogVirtualHost> hosts = new ConcurrentHashMap<>();
     private final CopyOnWriteArrayList<Runnable> streamListeners = new CopyOnWriteArrayList<>();
     private final List<LogRetainedMessages> retained = new ArrayList<>();
 
@@ -77,6 +77,12 @@ public final class RoutingBroker implements Broker, AutoCloseable {
             retained.add(messages);
             hosts.put(vhost, new CatalogVirtualHost(catalog, vhost, messages));
         }
+        queues.onExpired(queue -> {
+            CatalogVirtualHost host = hosts.get(queue.vhost());
+            if (host != null) {
+                host.expire(queue);
+            }
+        });
         queues.republisher(new DeadLetters(shard, clock, catalog::table));
         Bridges started = new Bridges(engine, shard, clock, catalog::table);
         onShard(() -> {
