@@ -58,7 +58,7 @@ public final class DeliveryMachine {
     private long withExpiry;
     private int dying;
     /** Sequence of the newest message that was dying from the start: before all others, and unlike any of theirs. */
-    private long sequenceOutside;
+    private long sequenceOutside = -(1L << 40);
 
     /** An empty queue whose long backlogs go to {@code blocks}. */
     public DeliveryMachine(QueuePolicy policy, BlockStore blocks) {
@@ -111,7 +111,7 @@ public final class DeliveryMachine {
         if (isWithinDeliveryLimit(state)) {
             add(position, state, expiry);
         } else {
-            leave(--sequenceOutside, position, state, expiry, DeathReason.DELIVERY_LIMIT, effects);
+            leave(++sequenceOutside, position, state, expiry, DeathReason.DELIVERY_LIMIT, effects);
         }
     }
 
@@ -141,7 +141,7 @@ public final class DeliveryMachine {
     /** A message that the queue does not take: it goes where messages beyond the limit go. */
     public void refuse(long position, long state, DeliveryEffects effects) {
         if (deadLetters && policy.overflow() != Overflow.REJECT_PUBLISH) {
-            die(--sequenceOutside, position, state, Reference.NEVER, DeathReason.MAXLEN, effects);
+            die(++sequenceOutside, position, state, Reference.NEVER, DeathReason.MAXLEN, effects);
         } else {
             effects.settled(position);
         }

@@ -396,6 +396,7 @@ final class DeliveryQueues implements Queues {
 
     /** Frees memory; called once at the end. */
     void stop() {
+        dying.stop();
         for (QueueHandle handle : byId.values()) {
             handle.queue().release();
         }

@@ -112,6 +112,11 @@ final class DyingMessages {
         republisher = to;
     }
 
+    /** Nothing is given to the routing any more. */
+    void stop() {
+        republisher = null;
+    }
+
     /** Takes up a message; works on it after the current command, since the machine must not be called from within one. */
     void add(DeliveryQueue queue, long deliveryId, long position, long state, DeathReason reason) {
         fresh.add(new Dying(queue, deliveryId, position, state, reason));
