@@ -45,6 +45,8 @@ public final class MessageHeaders {
     public static final byte[] DEATH_EXCHANGE = name("sl.death.exchange");
 
     public static final byte[] DEATH_KEY = name("sl.death.key");
+    /** Time to live of its own, ms, that the message had when the entry before this header was made; absent = none. */
+    public static final byte[] DEATH_EXPIRATION = name("sl.death.expiration");
     /** Which entry of the history, newest first and counted from 0, was the first death; absent = the last entry. */
     public static final byte[] DEATH_FIRST = name("sl.death.first");
 

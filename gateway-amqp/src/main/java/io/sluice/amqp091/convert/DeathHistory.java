@@ -29,6 +29,7 @@ final class DeathHistory {
         List<String> exchanges = values(record, MessageHeaders.DEATH_EXCHANGE);
         List<String> keys = values(record, MessageHeaders.DEATH_KEY);
         List<@Nullable Object> deaths = new ArrayList<>();
+        String[] expirations = expirations(record, reasons.size());
         for (int i = 0; i < reasons.size(); i++) {
             Map<String, @Nullable Object> death = new LinkedHashMap<>();
             death.put("count", number(at(counts, i), 1));
@@ -37,6 +38,9 @@ final class DeathHistory {
             death.put("time", Instant.ofEpochMilli(number(at(times, i), record.timestamp())));
             death.put("exchange", at(exchanges, i));
             death.put("routing-keys", List.of(at(keys, i)));
+            if (expirations[i] != null) {
+                death.put("original-expiration", expirations[i]);
+            }
             deaths.add(death);
         }
         Wire.writeShortString(out, "x-death");
@@ -67,13 +71,31 @@ final class DeathHistory {
         }
     }
 
+    /** Per entry the time to live that follows it, which not every entry has. */
+    private static @Nullable String[] expirations(RecordView record, int entries) {
+        @Nullable String[] expirations = new String[entries];
+        int entry = -1;
+        record.rewindHeaders();
+        while (record.nextHeader()) {
+            if (record.headerNameIs(MessageHeaders.DEATH_REASON)) {
+                entry++;
+            } else if (entry >= 0 && record.headerNameIs(MessageHeaders.DEATH_EXPIRATION)) {
+                expirations[entry] = text(record);
+            }
+        }
+        return expirations;
+    }
+
+    private static String text(RecordView record) {
+        return record.buffer().toString(record.headerValueStart(), Math.max(0, record.headerValueLength()), UTF_8);
+    }
+
     private static List<String> values(RecordView record, byte[] name) {
         List<String> values = new ArrayList<>(2);
         record.rewindHeaders();
         while (record.nextHeader()) {
             if (record.headerNameIs(name)) {
-                values.add(record.buffer()
-                        .toString(record.headerValueStart(), Math.max(0, record.headerValueLength()), UTF_8));
+                values.add(text(record));
             }
         }
         return values;

@@ -83,8 +83,6 @@ public final class InboundMessage {
             long seconds = h.buffer().getLong(h.start(ContentHeader.TIMESTAMP));
             if (seconds >= 0 && seconds <= MessageHeaders.MAX_SECONDS) {
                 producerSeconds = seconds;
-                // the record's time is then the producer's, from which the expiration cannot be rebuilt
-                original |= expirationMillis >= 0;
             }
         }
         if (original && h.buffer().readableBytes() > MAX_ORIGINAL) {
@@ -209,9 +207,12 @@ public final class InboundMessage {
         return retain;
     }
 
-    /** Record timestamp, epoch ms: the producer's, else {@code now}. */
+    /**
+     * Record timestamp, epoch ms: the producer's, else {@code now}; always {@code now} with an expiration, which counts from the
+     * publish and which readers take from the record's time.
+     */
     public long timestamp(long now) {
-        return producerSeconds >= 0 ? producerSeconds * 1000 : now;
+        return producerSeconds >= 0 && expirationMillis < 0 ? producerSeconds * 1000 : now;
     }
 
     /**

@@ -132,11 +132,13 @@ public final class OutboundMessage {
         int end = at + length(CanonicalName.ORIGINAL);
         int flags = in.getUnsignedShort(at);
         at += 2;
+        // a dead letter does not expire again
+        boolean cut = has(CanonicalName.DEATH_REASON) && (flags >> ContentHeader.EXPIRATION & 1) != 0;
         if (broker.isEmpty()) {
             out.writeBytes(in, start(CanonicalName.ORIGINAL), length(CanonicalName.ORIGINAL));
             return;
         }
-        out.writeShort(flags | 1 << ContentHeader.HEADERS);
+        out.writeShort((cut ? flags & ~(1 << ContentHeader.EXPIRATION) : flags) | 1 << ContentHeader.HEADERS);
         int table = at;
         if ((flags >> ContentHeader.CONTENT_TYPE & 1) != 0) {
             table += 1 + in.getUnsignedByte(table);
@@ -154,7 +156,22 @@ public final class OutboundMessage {
         }
         writeBrokerHeaders(out);
         out.setInt(mark, out.writerIndex() - mark - 4);
+        if (cut) {
+            int expiration = expirationAt(in, rest, flags);
+            out.writeBytes(in, rest, expiration - rest);
+            rest = expiration + 1 + in.getUnsignedByte(expiration);
+        }
         out.writeBytes(in, rest, end - rest);
+    }
+
+    /** Where the expiration stands in a property section, from the end of its headers on. */
+    private static int expirationAt(ByteBuf in, int afterHeaders, int flags) {
+        int at = afterHeaders;
+        at += flags >> ContentHeader.DELIVERY_MODE & 1;
+        at += flags >> ContentHeader.PRIORITY & 1;
+        at += (flags >> ContentHeader.CORRELATION_ID & 1) == 0 ? 0 : 1 + in.getUnsignedByte(at);
+        at += (flags >> ContentHeader.REPLY_TO & 1) == 0 ? 0 : 1 + in.getUnsignedByte(at);
+        return at;
     }
 
     /** The fields of a table but those that the broker writes itself. */

@@ -193,6 +193,10 @@ final class Bridge implements AdvanceListener {
             return false;
         }
         batch.begin();
+        long expiresAt = RecordCopy.expiresAt(record);
+        batch.options(
+                RecordCopy.priority(record),
+                expiresAt < 0 ? PublishBatch.FOREVER : Math.max(0, expiresAt - clock.epochMillis()));
         ByteBuf out = batch.buffer();
         RecordCopy.fields(out, record);
         batch.headers();

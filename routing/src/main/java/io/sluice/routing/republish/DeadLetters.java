@@ -13,8 +13,10 @@ import io.sluice.log.record.BatchView;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordView;
 import io.sluice.queue.DeathReason;
+import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Republisher;
+import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import io.sluice.routing.DirectDispatch;
 import io.sluice.routing.Route;
@@ -23,21 +25,33 @@ import io.sluice.routing.replay.RecordAddress;
 import io.sluice.routing.topic.TopicNames;
 import io.sluice.shard.PublishBatch;
 import io.sluice.shard.ShardProxy;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Publishes dead letters to the target of their queue's policy, with the death added to their history (see {@link Deaths}).
+ * Publishes dead letters to the target of their queue's policy, with the death added to their history (see {@link Deaths}) and
+ * without their time to live. A queue that a message would reach again without anybody rejecting it is left out of the targets.
  * The original is settled when the copy is stored; a message that nothing takes is settled at once. What the shard refuses is
  * reported as failed, and the core tries again. Confined to the shard thread.
  */
 public final class DeadLetters implements Republisher {
+    private static final Logger LOG = LoggerFactory.getLogger(DeadLetters.class);
+    /** Cycles that are remembered as logged. */
+    private static final int MAX_CYCLES = 1_000;
+
     private final ShardProxy shard;
     private final Clock clock;
     private final Function<String, @Nullable RoutingTable> tables;
     private final DirectDispatch dispatch = new DirectDispatch();
     private final RecordView record = new RecordView();
+    private final Set<String> cycles = new HashSet<>();
 
     /**
      * Creates the republisher.
@@ -63,48 +77,92 @@ public final class DeadLetters implements Republisher {
         String key =
                 queue.policy().deadLetterKey() != null ? queue.policy().deadLetterKey() : oldKey == null ? "" : oldKey;
         Route route = table.route(exchange, key, 1, record);
-        if (route.direct().length > 0) {
-            String topic = RecordAddress.topic(record);
-            StoredMessage message =
-                    new StoredMessage(topic == null ? TopicNames.topicOfKey(key) : topic, source, offset);
-            dispatch.add(message, route);
-            dispatch.flush();
-            message.release();
-        }
-        if (route.stored().isEmpty()) {
+        if (route.isEmpty()) {
             outcome.settled();
             return;
         }
-        PublishBatch copy = copy(queue, exchange, key, oldKey, reason, route.stored(), outcome);
-        if (!shard.submit(copy)) {
+        Deaths deaths = Deaths.read(record).with(death(queue, oldKey, reason));
+        TargetSet stored = withoutCycles(route.stored(), deaths);
+        if (stored.isEmpty() && route.direct().length == 0) {
+            outcome.settled();
+            return;
+        }
+        String topic = RecordAddress.topic(record);
+        Copy completion = new Copy(route, outcome);
+        PublishBatch copy = copy(queue, exchange, key, deaths, stored, completion);
+        if (route.direct().length > 0) {
+            completion.direct = CopiedMessage.of(copy, topic == null ? TopicNames.topicOfKey(key) : topic);
+        }
+        if (stored.isEmpty()) {
             copy.releaseBuffer();
-            outcome.failed(new LogException(Reason.OVERLOADED, "the shard's inbox is full"));
+            completion.completed(copy, null);
+        } else if (!shard.submit(copy)) {
+            copy.releaseBuffer();
+            completion.completed(copy, new LogException(Reason.OVERLOADED, "the shard's inbox is full"));
+        }
+    }
+
+    private Deaths.Death death(QueueSpec queue, @Nullable String oldKey, DeathReason reason) {
+        String oldExchange = record.findHeader(MessageHeaders.EXCHANGE) ? headerText() : "";
+        long expiresAt = RecordCopy.expiresAt(record);
+        return new Deaths.Death(
+                reason.text(),
+                queue.name(),
+                1,
+                clock.epochMillis(),
+                oldExchange,
+                oldKey == null ? "" : oldKey,
+                expiresAt < 0 ? -1 : Math.max(0, expiresAt - record.timestamp()));
+    }
+
+    /** The targets without the queues to which the message would come back on its own (see {@link Deaths#isCycle}). */
+    private TargetSet withoutCycles(TargetSet routed, Deaths deaths) {
+        List<QueueRef> queues = new ArrayList<>();
+        for (int i = 0; i < routed.queueCount(); i++) {
+            QueueRef target = routed.queue(i);
+            if (deaths.isCycle(target.spec().name())) {
+                warnOfCycle(target.spec(), deaths);
+            } else {
+                queues.add(target);
+            }
+        }
+        if (queues.size() == routed.queueCount()) {
+            return routed;
+        }
+        List<StreamTarget> streams = new ArrayList<>();
+        for (int i = 0; i < routed.streamCount(); i++) {
+            streams.add(routed.stream(i));
+        }
+        return new TargetSet(queues, streams);
+    }
+
+    private void warnOfCycle(QueueSpec target, Deaths deaths) {
+        List<String> cycle = new ArrayList<>(deaths.queues());
+        cycle.add(0, target.name());
+        if (cycles.size() < MAX_CYCLES && cycles.add(target.vhost() + cycle)) {
+            LOG.warn(
+                    "A dead letter would go round without end and is dropped, vhost '{}', queues from the last to the first: {};"
+                            + " not logged again",
+                    target.vhost(),
+                    cycle);
         }
     }
 
     private PublishBatch copy(
-            QueueSpec queue,
-            String exchange,
-            String key,
-            @Nullable String oldKey,
-            DeathReason reason,
-            TargetSet targets,
-            Outcome outcome) {
+            QueueSpec queue, String exchange, String key, Deaths deaths, TargetSet targets, Copy completion) {
         int size = record.end() - record.keyStart() + 256;
         PublishBatch batch =
-                new PublishBatch(Caller.broker(queue.vhost()), new Copy(outcome), PooledByteBufAllocator.DEFAULT, size);
-        String oldExchange = record.findHeader(MessageHeaders.EXCHANGE) ? headerText() : "";
+                new PublishBatch(Caller.broker(queue.vhost()), completion, PooledByteBufAllocator.DEFAULT, size);
         boolean persistent = record.findHeader(MessageHeaders.DURABLE) && record.headerAsLong(0) == 1
                 || record.findHeader(MessageHeaders.QOS) && record.headerAsLong(0) > 0;
-        Deaths.Death death = new Deaths.Death(
-                reason.text(), queue.name(), 1, clock.epochMillis(), oldExchange, oldKey == null ? "" : oldKey);
         batch.begin();
+        batch.options(RecordCopy.priority(record), PublishBatch.FOREVER);
         ByteBuf out = batch.buffer();
         RecordCopy.fields(out, record);
         batch.headers();
         int headers = RecordCopy.headers(out, record);
         headers += RecordCopy.address(out, record, exchange, key);
-        headers += Deaths.read(record).with(death).write(out);
+        headers += deaths.write(out);
         // As durable as the original: a transient message may be lost in a restart wherever it is.
         Durability durability = queue.durable() && persistent ? Durability.GROUP : Durability.MEMORY;
         int order = exchange.isEmpty() ? key.hashCode() : exchange.hashCode();
@@ -118,9 +176,12 @@ public final class DeadLetters implements Republisher {
     }
 
     private final class Copy implements PublishBatch.Completion {
+        private final Route route;
         private final Outcome outcome;
+        private @Nullable CopiedMessage direct;
 
-        Copy(Outcome outcome) {
+        Copy(Route route, Outcome outcome) {
+            this.route = route;
             this.outcome = outcome;
         }
 
@@ -131,6 +192,14 @@ public final class DeadLetters implements Republisher {
 
         @Override
         public void completed(PublishBatch batch, @Nullable LogException error) {
+            CopiedMessage message = direct;
+            if (message != null) {
+                if (error == null) {
+                    dispatch.add(message, route);
+                    dispatch.flush();
+                }
+                message.release();
+            }
             if (error == null) {
                 outcome.settled();
             } else {

@@ -6,14 +6,15 @@ import io.netty.buffer.ByteBuf;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
+import io.sluice.queue.DeathReason;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * The dead-letter history of a message as one list, the most recent death first: per entry the headers {@code sl.death.reason},
- * {@code .queue}, {@code .count}, {@code .time}, {@code .exchange}, {@code .key}, always all six in this order. A further death
- * in the same queue for the same reason counts its entry up and moves it to the front; time, exchange and key stay those of the
- * entry's first death, as in RabbitMQ's {@code x-death}. {@code sl.death.first} keeps which entry was the very first.
+ * {@code .queue}, {@code .count}, {@code .time}, {@code .exchange}, {@code .key}, always all six in this order, then {@code
+ * .expiration} if the message had a time to live. A further death in the same queue for the same reason counts its entry up and
+ * moves it to the front; all else stays that of the entry's first death, as in RabbitMQ's {@code x-death}. {@code sl.death.first} keeps which entry was the very first.
  *
  * @param entries most recent death first
  * @param first index of the entry that was made first, -1 in an empty history
@@ -22,8 +23,13 @@ record Deaths(List<Death> entries, int first) {
     /** Entries kept; the oldest are dropped, so that a message cannot grow without end. */
     static final int MAX = 64;
 
-    /** One line of the history; time in epoch ms. */
-    record Death(String reason, String queue, long count, long time, String exchange, String key) {
+    /**
+     * One line of the history.
+     *
+     * @param time epoch ms
+     * @param expiration time to live that the publisher gave the message, ms; -1 = none
+     */
+    record Death(String reason, String queue, long count, long time, String exchange, String key, long expiration) {
         boolean isLike(Death other) {
             return reason.equals(other.reason) && queue.equals(other.queue);
         }
@@ -42,7 +48,17 @@ record Deaths(List<Death> entries, int first) {
                 String queue = next(record);
                 String count = next(record);
                 String time = next(record);
-                deaths.add(new Death(reason, queue, number(count), number(time), next(record), next(record)));
+                deaths.add(new Death(reason, queue, number(count), number(time), next(record), next(record), -1));
+            } else if (record.headerNameIs(MessageHeaders.DEATH_EXPIRATION) && !deaths.isEmpty()) {
+                Death of = deaths.remove(deaths.size() - 1);
+                deaths.add(new Death(
+                        of.reason(),
+                        of.queue(),
+                        of.count(),
+                        of.time(),
+                        of.exchange(),
+                        of.key(),
+                        record.headerAsLong(-1)));
             }
         }
         int last = deaths.size() - 1;
@@ -64,7 +80,8 @@ record Deaths(List<Death> entries, int first) {
                                 earlier.count() + 1,
                                 earlier.time(),
                                 earlier.exchange(),
-                                earlier.key()));
+                                earlier.key(),
+                                earlier.expiration()));
             } else if (deaths.size() < MAX) {
                 deaths.add(earlier);
             }
@@ -80,6 +97,7 @@ record Deaths(List<Death> entries, int first) {
 
     /** Writes the history; answers the number of headers. */
     int write(ByteBuf out) {
+        int written = entries.size() * 6;
         for (Death death : entries) {
             header(out, MessageHeaders.DEATH_REASON, death.reason());
             header(out, MessageHeaders.DEATH_QUEUE, death.queue());
@@ -87,12 +105,37 @@ record Deaths(List<Death> entries, int first) {
             header(out, MessageHeaders.DEATH_TIME, Long.toString(death.time()));
             header(out, MessageHeaders.DEATH_EXCHANGE, death.exchange());
             header(out, MessageHeaders.DEATH_KEY, death.key());
+            if (death.expiration() >= 0) {
+                header(out, MessageHeaders.DEATH_EXPIRATION, Long.toString(death.expiration()));
+                written++;
+            }
         }
         if (first == entries.size() - 1) {
-            return entries.size() * 6;
+            return written;
         }
         header(out, MessageHeaders.DEATH_FIRST, Integer.toString(first));
-        return entries.size() * 6 + 1;
+        return written + 1;
+    }
+
+    /**
+     * True if the message has died in this queue, and since then nowhere because a consumer rejected it: back there it would go
+     * round without anybody taking part (RabbitMQ's mc:is_death_cycle).
+     */
+    boolean isCycle(String queue) {
+        for (Death death : entries) {
+            if (death.reason().equals(DeathReason.REJECTED.text())) {
+                return false;
+            }
+            if (death.queue().equals(queue)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Names of the queues it died in, the most recent first. */
+    List<String> queues() {
+        return entries.stream().map(Death::queue).toList();
     }
 
     private static void header(ByteBuf out, byte[] name, String value) {

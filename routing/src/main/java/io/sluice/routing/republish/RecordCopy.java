@@ -22,7 +22,7 @@ final class RecordCopy {
     }
 
     /**
-     * Writes the record's headers but those that name its old address, its routing record and its deaths.
+     * Writes the record's headers but those that name its old address, its routing record, when it expires and its deaths.
      *
      * @return headers written
      */
@@ -30,7 +30,7 @@ final class RecordCopy {
         int written = 0;
         record.rewindHeaders();
         while (record.nextHeader()) {
-            if (!isOldAddress(record) && !isDeath(record)) {
+            if (!isOldAddress(record) && !isDeath(record) && !record.headerNameIs(MessageHeaders.EXPIRES_AT)) {
                 copy(out, record);
                 written++;
             }
@@ -59,6 +59,17 @@ final class RecordCopy {
             }
         }
         return written;
+    }
+
+    /** Priority that the record's publisher asked for, 0 to 255; 0 if it did not. Moves the header cursor. */
+    static int priority(RecordView record) {
+        long priority = record.findHeader(MessageHeaders.PRIORITY) ? record.headerAsLong(0) : 0;
+        return (int) Math.max(0, Math.min(255, priority));
+    }
+
+    /** When the record expires, epoch ms; -1 if never. Moves the header cursor. */
+    static long expiresAt(RecordView record) {
+        return record.findHeader(MessageHeaders.EXPIRES_AT) ? record.headerAsLong(-1) : -1;
     }
 
     private static boolean isOldAddress(RecordView record) {
