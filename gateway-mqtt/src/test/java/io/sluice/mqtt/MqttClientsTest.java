@@ -293,6 +293,9 @@ class MqttClientsTest {
                 .userProperties()
                 .add("k", "v1")
                 .add("k", "v2")
+                .add("x-priority", "07")
+                .add("x-priority", "7")
+                .add("x-priority", "8")
                 .add("traceparent", "00-1-2-01")
                 .applyUserProperties()
                 .build();

@@ -48,7 +48,6 @@ final class Publisher implements PublishBatch.Completion {
     }
 
     private static final Logger LOG = LoggerFactory.getLogger(Publisher.class);
-    private static final PublishToRecord.Origin NO_ORIGIN = new PublishToRecord.Origin(null, -1);
 
     /** One for all publishers of a loop: what its pass reads from many of them travels together. */
     private static final FastThreadLocal<DirectDispatch> DISPATCH = new FastThreadLocal<>() {
@@ -163,7 +162,7 @@ final class Publisher implements PublishBatch.Completion {
             promised |= p.qos() > 0;
         }
         if (p.qos() > 0) {
-            acknowledge(p.packetId(), !stored.isEmpty() && stored.hasDurable());
+            acknowledge(p.packetId(), !stored.isEmpty() && (stored.hasDurable() || stored.mayRefuse()));
         }
     }
 
@@ -272,7 +271,8 @@ final class Publisher implements PublishBatch.Completion {
         int orderHash = topic.orderHash;
         int count;
         ByteBuf in = p.buffer();
-        PublishToRecord.Origin origin = p.hasProperties() ? PublishToRecord.origin(p.properties(), in) : NO_ORIGIN;
+        PublishToRecord.Origin origin =
+                p.hasProperties() ? PublishToRecord.origin(p.properties(), in) : PublishToRecord.Origin.NONE;
         byte[] key = p.retain() ? null : origin.key();
         RecordFields.writeBytes(to, key == null ? topic.bytes : key);
         if (p.retain() && p.payloadLength() == 0) {
@@ -301,6 +301,7 @@ final class Publisher implements PublishBatch.Completion {
         }
         // an expiry counts from the publish, and readers take it from the record's time
         long timestamp = origin.seconds() < 0 || expiresAt > 0 ? now : origin.seconds() * 1000;
+        b.options(origin.priority(), expiresAt == 0 ? PublishBatch.FOREVER : expiresAt - now);
         b.end(count, targets, orderHash, timestamp, p.qos() == 0 ? Durability.MEMORY : durability, p.packetId());
     }
 
@@ -323,7 +324,7 @@ final class Publisher implements PublishBatch.Completion {
             batch = null;
             if (b.size() == 0) {
                 b.releaseBuffer();
-                batchDone(null);
+                batchDone(b, null);
             } else {
                 batchBytesHint = Math.min(64 * 1024, Math.max(256, b.sizeInBytes() + b.sizeInBytes() / 4));
                 submit(b);
@@ -375,13 +376,13 @@ final class Publisher implements PublishBatch.Completion {
             LOG.warn("{}: {} publishes were not stored: {}", caller.connection(), done.size(), error.getMessage());
         }
         if (!closed) {
-            batchDone(error);
+            batchDone(done, error);
             out.flush();
             checkHold();
         }
     }
 
-    private void batchDone(@Nullable LogException error) {
+    private void batchDone(PublishBatch done, @Nullable LogException error) {
         completed++;
         if (error != null && !mqtt5) {
             closed = true;
@@ -389,9 +390,19 @@ final class Publisher implements PublishBatch.Completion {
             return;
         }
         int reason = error == null ? 0 : reasonOf(error);
+        int message = 0;
         while (acks.isReady(completed)) {
             boolean own = acks.ownResult() && acks.batch() == completed;
-            PacketWriter.puback(out.reserve(5), acks.packetId(), own ? reason : acks.reason(), mqtt5);
+            int result = own ? reason : acks.reason();
+            if (own && done.anyRefused()) {
+                // acks and messages are in the same order; not every message has an ack of its own
+                while (message < done.size() && done.tag(message) != acks.packetId()) {
+                    message++;
+                }
+                // MQTT 3.1.1 has no reason codes and is acknowledged (section 3.3.5)
+                result = message < done.size() && done.isRefused(message++) ? ReasonCode.QUOTA_EXCEEDED : 0;
+            }
+            PacketWriter.puback(out.reserve(5), acks.packetId(), result, mqtt5);
             acks.remove();
         }
     }

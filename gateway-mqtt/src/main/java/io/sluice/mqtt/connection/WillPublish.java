@@ -9,6 +9,7 @@ import io.sluice.access.Caller;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
 import io.sluice.message.RecordFields;
+import io.sluice.mqtt.codec.PropertyReader;
 import io.sluice.mqtt.convert.MqttMessage;
 import io.sluice.mqtt.convert.PublishToRecord;
 import io.sluice.routing.Broker;
@@ -107,14 +108,12 @@ final class WillPublish implements PublishBatch.Completion, Runnable {
         boolean clears = will.retain() && will.payload().length == 0;
         RecordFields.writeBytes(batch.buffer(), clears ? null : will.payload());
         batch.headers();
+        ByteBuf properties = Unpooled.wrappedBuffer(will.properties());
         int count = PublishToRecord.headers(
-                batch.buffer(),
-                will.qos(),
-                will.retain(),
-                expiresAt,
-                Unpooled.wrappedBuffer(will.properties()),
-                0,
-                will.properties().length);
+                batch.buffer(), will.qos(), will.retain(), expiresAt, properties, 0, properties.writerIndex());
+        int priority = PublishToRecord.origin(PropertyReader.of(properties, 0, properties.writerIndex()), properties)
+                .priority();
+        batch.options(priority, expiresAt == 0 ? PublishBatch.FOREVER : expiresAt - now);
         Durability level = will.qos() == 0 ? Durability.MEMORY : durability;
         batch.end(count, route.stored(), will.topic().hashCode(), now, level, 0);
         submit(batch);

@@ -25,6 +25,9 @@ public final class PublishToRecord {
     /** User property that replaces the topic as record key. */
     public static final byte[] KEY_PROPERTY = "x-key".getBytes(US_ASCII);
 
+    /** User property for the priority in queues, 0 to 255. */
+    static final byte[] PRIORITY_PROPERTY = "x-priority".getBytes(US_ASCII);
+
     /** Reply addresses that are MQTT topics: exchange and routing key in the address form of AMQP. */
     static final String TOPIC_ADDRESS = "/exchanges/amq.topic/";
 
@@ -40,14 +43,18 @@ public final class PublishToRecord {
      *
      * @param key value of user property {@code x-key}, null if there is none
      * @param seconds value of user property {@code timestamp}, epoch seconds; -1 if there is none
+     * @param priority value of user property {@code x-priority}, 0 to 255; 0 if there is none
      */
     @SuppressWarnings("ArrayRecordComponent") // compared by nobody
-    public record Origin(byte @Nullable [] key, long seconds) {}
+    public record Origin(byte @Nullable [] key, long seconds, int priority) {
+        public static final Origin NONE = new Origin(null, -1, 0);
+    }
 
-    /** Reads the user properties that set key and time of the record; of a repeated one the first. */
+    /** Reads the user properties that set key, time and priority of the record; of a repeated one the first. */
     public static Origin origin(PropertyReader p, ByteBuf in) {
         byte[] key = null;
         long seconds = -1;
+        int priority = -1;
         while (p.next()) {
             if (p.id() != PropertyReader.USER_PROPERTY) {
                 continue;
@@ -56,9 +63,29 @@ public final class PublishToRecord {
                 key = ByteBufUtil.getBytes(in, p.valueStart(), p.valueLength());
             } else if (seconds < 0 && p.nameIs(MessageHeaders.TIMESTAMP)) {
                 seconds = seconds(in, p.valueStart(), p.valueLength());
+            } else if (priority < 0) {
+                priority = priority(in, p);
             }
         }
-        return new Origin(key, seconds);
+        return new Origin(key, seconds, Math.max(0, priority));
+    }
+
+    /** The priority in the current user property; -1 if it is not one, or is written so that it could not be told again. */
+    private static int priority(ByteBuf in, PropertyReader p) {
+        int length = p.valueLength();
+        int start = p.valueStart();
+        if (length == 0 || length > 3 || length > 1 && in.getByte(start) == '0' || !p.nameIs(PRIORITY_PROPERTY)) {
+            return -1;
+        }
+        int value = 0;
+        for (int i = start; i < start + length; i++) {
+            int digit = in.getByte(i) - '0';
+            if (digit < 0 || digit > 9) {
+                return -1;
+            }
+            value = value * 10 + digit;
+        }
+        return value > 255 ? -1 : value;
     }
 
     private static long seconds(ByteBuf in, int start, int length) {
@@ -98,6 +125,7 @@ public final class PublishToRecord {
     private static int properties(ByteBuf out, ByteBuf in, int start, int end) {
         int count = 0;
         boolean keepOriginal = false;
+        boolean hasPriority = false;
         PropertyReader p = PropertyReader.of(in, start, end);
         while (p.next()) {
             switch (p.id()) {
@@ -126,6 +154,10 @@ public final class PublishToRecord {
                 case PropertyReader.USER_PROPERTY -> {
                     if (isReserved(in, p)) {
                         keepOriginal = true;
+                    } else if (!hasPriority && priority(in, p) >= 0) {
+                        hasPriority = true;
+                        copy(out, MessageHeaders.PRIORITY, in, p);
+                        count++;
                     } else {
                         RecordFields.writeVarint(out, p.nameLength());
                         out.writeBytes(in, p.nameStart(), p.nameLength());

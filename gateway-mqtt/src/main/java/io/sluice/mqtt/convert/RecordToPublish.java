@@ -22,7 +22,6 @@ public final class RecordToPublish {
     private static final byte[] EMPTY = {};
     private static final byte[] TOMBSTONE = "x-tombstone".getBytes(US_ASCII);
     private static final byte[] TRUE = "true".getBytes(US_ASCII);
-    private static final byte[] PRIORITY = "x-priority".getBytes(US_ASCII);
     private static final byte[] DEATH_REASON = "x-death-reason".getBytes(US_ASCII);
     private static final byte[] DEATH_QUEUE = "x-death-queue".getBytes(US_ASCII);
     private static final byte[] MQTT5 = "mqtt5".getBytes(US_ASCII);
@@ -147,7 +146,7 @@ public final class RecordToPublish {
             }
         } else if (record.headerNameIs(MessageHeaders.PRIORITY)) {
             if (record.headerAsLong(-1) >= 0) {
-                renamed(PRIORITY, record);
+                renamed(PublishToRecord.PRIORITY_PROPERTY, record);
             }
         } else if (record.headerNameIs(MessageHeaders.DEATH_REASON)) {
             died = true;
