@@ -40,17 +40,17 @@ public class DeliveryMachineBenchmark {
     /** Makes the queues: one consumer without a limit, several with a window, one with 1,000 messages in flight. */
     @Setup
     public void setUp() {
-        unlimited = new DeliveryMachine(QueuePolicy.NONE, new MemoryBlocks());
+        unlimited = new DeliveryMachine(QueuePolicy.NONE, new MemoryBlocks(), 0);
         consumer = unlimited.attach(false, false, 0, DeliveryMachine.UNLIMITED);
-        windowed = new DeliveryMachine(QueuePolicy.NONE, new MemoryBlocks());
+        windowed = new DeliveryMachine(QueuePolicy.NONE, new MemoryBlocks(), 0);
         for (int i = 0; i < CONSUMERS; i++) {
             windowed.attach(false, false, 0, PREFETCH);
         }
-        waiting = new DeliveryMachine(QueuePolicy.NONE, new MemoryBlocks());
+        waiting = new DeliveryMachine(QueuePolicy.NONE, new MemoryBlocks(), 0);
         waiting.attach(false, false, 0, DeliveryMachine.UNLIMITED);
         enqueue(waiting);
         dropping =
-                new DeliveryMachine(QueuePolicy.builder().deadLetterExchange("").build(), new MemoryBlocks());
+                new DeliveryMachine(QueuePolicy.builder().deadLetterExchange("").build(), new MemoryBlocks(), 0);
         dropping.attach(false, false, 0, DeliveryMachine.UNLIMITED);
     }
 

@@ -250,7 +250,7 @@ class PublisherFlowTest {
 
     @Test
     void congestedShardPausesPublishersWithoutLoss() throws Exception {
-        open(new CoreSettings(2, 4096, 64 << 20, 128 << 10, 64 << 20));
+        open(new CoreSettings(2, 4096, 64 << 20, 128 << 10, 64 << 20, 0));
         try (Connection connection = factory(broker.port()).newConnection();
                 Connection second = factory(broker.port()).newConnection()) {
             Channel channel = connection.createChannel();

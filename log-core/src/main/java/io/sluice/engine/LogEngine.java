@@ -52,6 +52,9 @@ public interface LogEngine extends AutoCloseable {
     /** Pool for blocking reads; bounded. */
     Executor readerPool();
 
+    /** Room for derived data beside the log. */
+    ScratchSpace scratch();
+
     /** Disk pressure now; see {@link DiskState}. */
     DiskState diskState();
 

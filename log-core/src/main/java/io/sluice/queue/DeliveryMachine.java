@@ -1,6 +1,7 @@
 package io.sluice.queue;
 
 import io.sluice.queue.index.BlockStore;
+import io.sluice.queue.index.DelayIndex;
 import io.sluice.queue.index.QueueIndex;
 import org.jspecify.annotations.Nullable;
 
@@ -48,6 +49,9 @@ public final class DeliveryMachine {
     private final boolean deadLetters;
     private final @Nullable QueueIndex[] levels;
     private int occupied;
+    /** Instead of the levels, in a queue for delayed messages. */
+    private final @Nullable DelayIndex delays;
+
     private final ReturnedReferences returned = new ReturnedReferences();
     private final InFlight inFlight = new InFlight();
     private final Consumers consumers;
@@ -60,11 +64,12 @@ public final class DeliveryMachine {
     /** Sequence of the newest message that was dying from the start: before all others, and unlike any of theirs. */
     private long sequenceOutside = -(1L << 40);
 
-    /** An empty queue whose long backlogs go to {@code blocks}. */
-    public DeliveryMachine(QueuePolicy policy, BlockStore blocks) {
+    /** An empty queue whose long backlogs go to {@code blocks}; {@code now} is epoch ms. */
+    public DeliveryMachine(QueuePolicy policy, BlockStore blocks, long now) {
         this.policy = policy;
         this.blocks = blocks;
-        deadLetters = policy.deadLetterExchange() != null;
+        deadLetters = policy.deadLetterExchange() != null || policy.delayed();
+        delays = policy.delayed() ? new DelayIndex(blocks, now) : null;
         levels = new QueueIndex[Math.min(LEVELS, policy.maxPriority() + 1)];
         consumers = new Consumers(policy.singleActiveConsumer());
     }
@@ -121,6 +126,11 @@ public final class DeliveryMachine {
     }
 
     private void add(long position, long state, long expiry) {
+        if (delays != null) {
+            delays.add(position, state, expiry);
+            arrived(state, expiry);
+            return;
+        }
         int level = level(state);
         QueueIndex index = levels[level];
         if (index == null) {
@@ -177,7 +187,7 @@ public final class DeliveryMachine {
 
     /** Position of the message that {@link #dispatch} hands over next, {@link Reference#NONE} if it would do nothing. */
     public long nextPosition() {
-        if (ready == 0 || !consumers.areReady()) {
+        if (ready == 0 || !consumers.areReady() || delays != null) {
             return Reference.NONE;
         }
         return returnedIsNext() ? returned.firstPosition() : highest().firstPosition();
@@ -229,6 +239,10 @@ public final class DeliveryMachine {
      * @param now epoch ms
      */
     public void expire(long now, DeliveryEffects effects) {
+        if (delays != null) {
+            fallDue(delays, now, effects);
+            return;
+        }
         if (withExpiry == 0) {
             return;
         }
@@ -250,6 +264,18 @@ public final class DeliveryMachine {
         }
     }
 
+    private void fallDue(DelayIndex from, long now, DeliveryEffects effects) {
+        from.advance(now);
+        while (from.isDue(now) && mayExpireMore()) {
+            long position = from.firstPosition();
+            long state = from.firstState();
+            long due = from.firstDue();
+            from.removeFirst();
+            left(state, due);
+            leave(--sequenceOutside, position, state, due, DeathReason.EXPIRED, effects);
+        }
+    }
+
     /** True if {@link #nextPosition} is a message that has expired: {@link #expire} goes first, or has to wait for dead letters. */
     public boolean nextIsExpired(long now) {
         return withExpiry > 0
@@ -260,6 +286,9 @@ public final class DeliveryMachine {
     public long nextExpiry() {
         if (withExpiry == 0 || !mayExpireMore()) {
             return Long.MAX_VALUE;
+        }
+        if (delays != null) {
+            return delays.next();
         }
         long next = Long.MAX_VALUE;
         if (returned.size() > 0 && returned.firstExpiry() != Reference.NEVER) {
@@ -277,6 +306,7 @@ public final class DeliveryMachine {
     /** Lets messages go that are beyond the queue's length limits, the next in turn first. */
     public void trim(DeliveryEffects effects) {
         while (ready > 0
+                && delays == null
                 && (policy.maxLength() >= 0 && ready > policy.maxLength()
                         || policy.maxBytes() >= 0 && readyBytes > policy.maxBytes())) {
             if (returnedIsNext()) {
@@ -384,6 +414,9 @@ public final class DeliveryMachine {
             effects.purged(index);
         }
         occupied = 0;
+        if (delays != null && count > 0) {
+            effects.purged(delays.clear());
+        }
         return count;
     }
 
@@ -413,6 +446,9 @@ public final class DeliveryMachine {
      * @return where to go on; -1 after the last
      */
     public long visitFresh(long from, int max, ReferenceVisitor visitor) {
+        if (delays != null) {
+            return delays.visit(from, max, visitor);
+        }
         // places order like sequences do
         for (int level = Math.min(levels.length - 1, levelOf(from)); level >= 0; level--) {
             QueueIndex index = levels[level];

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param overflow what happens beyond either limit
  * @param maxPriority highest priority that is told from lower ones, 0 = none is; above 31 the levels are scaled to 32
  * @param singleActiveConsumer true if one consumer at a time gets messages and another takes over when it leaves
+ * @param delayed true if nobody consumes it: each message waits until it expires, wherever it stands, and is then published anew
  */
 public record QueuePolicy(
         @Nullable String deadLetterExchange,
@@ -26,7 +27,8 @@ public record QueuePolicy(
         long maxBytes,
         Overflow overflow,
         int maxPriority,
-        boolean singleActiveConsumer) {
+        boolean singleActiveConsumer,
+        boolean delayed) {
     public static final QueuePolicy NONE = builder().build();
 
     public QueuePolicy {
@@ -59,6 +61,7 @@ public record QueuePolicy(
         private Overflow overflow = Overflow.DROP_HEAD;
         private int maxPriority;
         private boolean singleActiveConsumer;
+        private boolean delayed;
 
         private Builder() {}
 
@@ -112,6 +115,11 @@ public record QueuePolicy(
             return this;
         }
 
+        public Builder delayed(boolean waits) {
+            delayed = waits;
+            return this;
+        }
+
         public QueuePolicy build() {
             return new QueuePolicy(
                     deadLetterExchange,
@@ -123,7 +131,8 @@ public record QueuePolicy(
                     maxBytes,
                     overflow,
                     maxPriority,
-                    singleActiveConsumer);
+                    singleActiveConsumer,
+                    delayed);
         }
     }
 }

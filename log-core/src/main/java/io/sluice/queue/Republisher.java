@@ -3,7 +3,7 @@ package io.sluice.queue;
 import io.sluice.log.LogException;
 import io.sluice.log.record.BatchView;
 
-/** Routes dead letters; implemented in {@code routing}, which log-core may not import. */
+/** Routes dead letters and delayed messages; implemented in {@code routing}, which log-core may not import. */
 @FunctionalInterface
 public interface Republisher {
     /**
@@ -14,6 +14,14 @@ public interface Republisher {
      */
     void deadLetter(
             QueueSpec queue, BatchView source, long offset, DeathReason reason, int deliveryCount, Outcome outcome);
+
+    /**
+     * Publishes a record of a {@link QueuePolicy#delayed} queue to where it was to go, since it has fallen due; else as {@link
+     * #deadLetter}.
+     */
+    default void due(QueueSpec queue, BatchView source, long offset, Outcome outcome) {
+        throw new UnsupportedOperationException("delayed messages are not routed here");
+    }
 
     /** What became of the copy. Exactly one method is called, once, on any thread. */
     interface Outcome {

@@ -14,7 +14,7 @@ import io.sluice.log.record.BatchView;
 import io.sluice.message.RecordView;
 import io.sluice.queue.Queues;
 import io.sluice.queue.index.BlockStore;
-import io.sluice.queue.index.MemoryBlocks;
+import io.sluice.queue.index.SpillingBlocks;
 import io.sluice.queue.state.RecoveredState;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
@@ -26,6 +26,7 @@ import org.slf4j.LoggerFactory;
 public final class Core implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Core.class);
     private static final int HOME_PARTITIONS = 8;
+    private static final int INDEX_FILE_BYTES = 8 << 20;
 
     /** Stream in which messages of queues are stored. */
     public static final StreamId HOME = internal("__home");
@@ -83,7 +84,7 @@ public final class Core implements AutoCloseable {
         }
         LogPartition state = writable(lease, new PartitionId(STATE, 0));
         long before = clock.nanoTime();
-        BlockStore blocks = new MemoryBlocks();
+        BlockStore blocks = new SpillingBlocks(engine.scratch(), settings.indexBytes(), INDEX_FILE_BYTES);
         RecoveredState recovered = recover(home, state, blocks);
         CoreShard shard = new CoreShard(engine, lease, home, state, recovered, blocks, clock, settings, idle);
         int queues = recovered.size();

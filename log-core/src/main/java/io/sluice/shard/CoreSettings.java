@@ -8,15 +8,31 @@ package io.sluice.shard;
  * @param memoryLogBytes bytes of transient messages kept in memory; above it they go to disk without a sync
  * @param batchBytes size at which an open record batch is sealed, bytes
  * @param checkpointBytes bytes appended to home partitions or to the journal after which queue indexes are written down
+ * @param indexBytes bytes of queue indexes kept in memory beside their two ends; above it they go to scratch files
  */
 public record CoreSettings(
-        int inboxCapacity, long unfinishedBytes, long memoryLogBytes, int batchBytes, long checkpointBytes) {
-    /** 8,192 batches; an eighth of the heap each for unfinished publishes and transient messages; 128 KiB; 64 MiB. */
+        int inboxCapacity,
+        long unfinishedBytes,
+        long memoryLogBytes,
+        int batchBytes,
+        long checkpointBytes,
+        long indexBytes) {
+    /** 8,192 batches; an eighth of the heap each for unfinished publishes and transient messages; 128 KiB; 64 MiB; 8 MiB. */
     public static final CoreSettings DEFAULT = new CoreSettings(
-            8192, Runtime.getRuntime().maxMemory() / 8, Runtime.getRuntime().maxMemory() / 8, 128 << 10, 64L << 20);
+            8192,
+            Runtime.getRuntime().maxMemory() / 8,
+            Runtime.getRuntime().maxMemory() / 8,
+            128 << 10,
+            64L << 20,
+            8L << 20);
 
     public CoreSettings {
-        if (inboxCapacity < 2 || unfinishedBytes < 1 || memoryLogBytes < 0 || batchBytes < 1 || checkpointBytes < 1) {
+        if (inboxCapacity < 2
+                || unfinishedBytes < 1
+                || memoryLogBytes < 0
+                || batchBytes < 1
+                || checkpointBytes < 1
+                || indexBytes < 0) {
             throw new IllegalArgumentException("bounds of the core shard must be positive");
         }
     }

@@ -56,7 +56,7 @@ final class DeliveryQueue implements DeliveryEffects {
         this.handle = handle;
         this.queues = queues;
         QueuePolicy policy = handle.spec().policy();
-        machine = new DeliveryMachine(policy, queues.blocks());
+        machine = new DeliveryMachine(policy, queues.blocks(), queues.now());
         unusedSince = queues.now();
         delta = handle.spec().durable() ? new QueueDelta() : null;
     }

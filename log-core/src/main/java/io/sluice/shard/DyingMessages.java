@@ -65,6 +65,10 @@ final class DyingMessages {
                 queue.deadLettered(deliveryId);
             } else {
                 try {
+                    if (queue.spec().policy().delayed()) {
+                        to.due(queue.spec(), source, Reference.offset(position), this);
+                        return;
+                    }
                     to.deadLetter(
                             queue.spec(),
                             source,

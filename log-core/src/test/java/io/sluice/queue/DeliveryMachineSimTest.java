@@ -118,7 +118,7 @@ class DeliveryMachineSimTest {
                     .maxPriority(random.nextInt(3) == 0 ? new int[] {1, 5, 31, 32, 255}[random.nextInt(5)] : 0)
                     .singleActiveConsumer(random.nextInt(4) == 0)
                     .build();
-            machine = new DeliveryMachine(policy, blocks);
+            machine = new DeliveryMachine(policy, blocks, now);
         }
 
         void go() {

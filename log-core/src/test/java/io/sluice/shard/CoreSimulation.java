@@ -51,7 +51,7 @@ import java.util.concurrent.Executor;
 final class CoreSimulation {
     static final Caller CALLER = Caller.broker("/");
     private static final int LOOPS = 2;
-    private static final CoreSettings CORE = new CoreSettings(64, 1 << 16, 4 << 10, 1500, 4 << 10);
+    private static final CoreSettings CORE = new CoreSettings(64, 1 << 16, 4 << 10, 1500, 4 << 10, 0);
 
     final Random random;
     final CoreModel model = new CoreModel();

@@ -417,7 +417,7 @@ class CoreTest {
     @Test
     void settledHomeRecordsAreDeletedAndTheCheckpointCutsTheJournal() throws Exception {
         core.close();
-        core = start(new CoreSettings(100, 1 << 20, 1 << 20, 4096, 10_000));
+        core = start(new CoreSettings(100, 1 << 20, 1 << 20, 4096, 10_000, 0));
         QueueRef queue = open(1, true, QueuePolicy.NONE);
         attach(queue, new Sink(), Integer.MAX_VALUE, true);
         byte[] big = new byte[1000];
@@ -448,7 +448,7 @@ class CoreTest {
     @Test
     void anOverfullInboxRefusesAndTellsWhenItIsReadyAgain() throws Exception {
         core.close();
-        core = start(new CoreSettings(4, 1 << 20, 1 << 20, 4096, 1 << 20));
+        core = start(new CoreSettings(4, 1 << 20, 1 << 20, 4096, 1 << 20, 0));
         QueueRef queue = open(1, true, QueuePolicy.NONE);
         CompletableFuture<Void> gate = new CompletableFuture<>();
         core.shard().execute(gate::join);
@@ -479,7 +479,7 @@ class CoreTest {
     @Test
     void transientMessagesBeyondTheirMemoryGoToDisk() throws Exception {
         core.close();
-        core = start(new CoreSettings(100, 1 << 20, 100, 4096, 1 << 20));
+        core = start(new CoreSettings(100, 1 << 20, 100, 4096, 1 << 20, 0));
         QueueRef queue = open(1, false, QueuePolicy.NONE);
         for (int i = 0; i < 50; i++) {
             publish(queue, Durability.MEMORY, "message " + i).get(5, TimeUnit.SECONDS);

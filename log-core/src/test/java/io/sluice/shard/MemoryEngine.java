@@ -6,8 +6,11 @@ import io.netty.buffer.Unpooled;
 import io.netty.util.AbstractReferenceCounted;
 import io.netty.util.ReferenceCounted;
 import io.sluice.engine.LogEngine;
+import io.sluice.engine.ScratchSpace;
 import io.sluice.engine.ShardId;
 import io.sluice.engine.ShardLease;
+import io.sluice.io.NoSpaceException;
+import io.sluice.io.StorageFile;
 import io.sluice.log.AdvanceListener;
 import io.sluice.log.Durability;
 import io.sluice.log.Isolation;
@@ -20,6 +23,7 @@ import io.sluice.log.StreamInfo;
 import io.sluice.log.record.BatchView;
 import io.sluice.log.record.BuiltBatch;
 import io.sluice.log.record.DecodedBatch;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.ArrayDeque;
@@ -83,6 +87,19 @@ final class MemoryEngine implements LogEngine {
     @Override
     public boolean recovered() {
         return false;
+    }
+
+    @Override
+    public ScratchSpace scratch() {
+        return new ScratchSpace() {
+            @Override
+            public StorageFile create(String name) throws IOException {
+                throw new NoSpaceException("no files here");
+            }
+
+            @Override
+            public void delete(String name) {}
+        };
     }
 
     @Override

@@ -71,7 +71,8 @@ final class Kernel implements AutoCloseable {
                 limits.memoryBytes(),
                 base.memoryLogBytes(),
                 base.batchBytes(),
-                base.checkpointBytes());
+                base.checkpointBytes(),
+                base.indexBytes());
     }
 
     Broker broker() {

@@ -1,6 +1,7 @@
 package io.sluice.engine.local;
 
 import io.sluice.engine.LogEngine;
+import io.sluice.engine.ScratchSpace;
 import io.sluice.engine.ShardId;
 import io.sluice.engine.ShardLease;
 import io.sluice.io.Clock;
@@ -43,6 +44,7 @@ import org.slf4j.LoggerFactory;
  * checkpoint    how far segments are durable, where the write-ahead log starts
  * clean-stop    there after a clean stop only
  * wal/          write-ahead log files
+ * scratch/      parts of queue indexes; emptied at every start
  * streams/      one directory per stream, named by its id; in it one per partition
  * </pre>
  */
@@ -58,6 +60,7 @@ public final class LocalLogEngine implements LogEngine {
     private final Executor checkpoints;
     private final Executor cleaning;
     private final Executor readers;
+    private final ScratchSpace scratch;
     private final StreamDirectory directory;
     private final OpenFiles openFiles;
     private final DecodedCache decodedCache;
@@ -122,6 +125,7 @@ public final class LocalLogEngine implements LogEngine {
         Path streamsDirectory = dir.resolve("streams");
         files.createDirectories(walDirectory);
         files.createDirectories(streamsDirectory);
+        this.scratch = new ScratchDirectory(files, dir.resolve("scratch"));
         files.syncDirectory(dir);
         this.directory = new StreamDirectory(files, streamsDirectory);
         this.disk = new DiskWatch(files, dir, settings, admin, this::writerWaits);
@@ -512,6 +516,11 @@ public final class LocalLogEngine implements LogEngine {
     @Override
     public boolean recovered() {
         return recovered;
+    }
+
+    @Override
+    public ScratchSpace scratch() {
+        return scratch;
     }
 
     @Override

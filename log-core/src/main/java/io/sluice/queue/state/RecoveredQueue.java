@@ -20,6 +20,7 @@ final class RecoveredQueue {
     private static final long[] EMPTY = new long[0];
 
     private final BlockStore blocks;
+    private final boolean delayed;
     /** Waiting ones of the checkpoint; after {@link #finish} also those delivered before, in queue order. */
     private QueueIndex waiting;
     // those of the checkpoint that were delivered: sequence, position, state, expiry
@@ -39,7 +40,13 @@ final class RecoveredQueue {
     private final long[] purgedBelow;
     private Set<Long> notPurged = Set.of();
 
-    RecoveredQueue(int partitions, BlockStore blocks) {
+    /**
+     * Nothing recovered yet.
+     *
+     * @param delayed true if a checkpoint may show a reference twice
+     */
+    RecoveredQueue(int partitions, BlockStore blocks, boolean delayed) {
+        this.delayed = delayed;
         this.blocks = blocks;
         waiting = new QueueIndex(blocks, 0);
         purgedBelow = new long[partitions];
@@ -135,9 +142,12 @@ final class RecoveredQueue {
                 waiting.add(position, stateOf(position, delivered[i + 2]), delivered[i + 3]);
             }
         }
+        Roaring64Bitmap seen = new Roaring64Bitmap();
         while (!old.isEmpty()) {
             long position = old.firstPosition();
-            if ((before.isEmpty() || !before.contains(position)) && isKept(position, start, end)) {
+            if ((!delayed || isNew(position, seen))
+                    && (before.isEmpty() || !before.contains(position))
+                    && isKept(position, start, end)) {
                 waiting.add(position, stateOf(position, old.firstState()), old.firstExpiry());
             }
             old.removeFirst();
@@ -161,6 +171,14 @@ final class RecoveredQueue {
         failures = Map.of();
         deliveredBelow.clear();
         notPurged = Set.of();
+    }
+
+    private static boolean isNew(long position, Roaring64Bitmap seen) {
+        if (seen.contains(position)) {
+            return false;
+        }
+        seen.addLong(position);
+        return true;
     }
 
     private void keepArrived(long[] from, int i, long[] start, long[] end) {

@@ -2,6 +2,7 @@ package io.sluice.queue.state;
 
 import io.netty.buffer.ByteBuf;
 import io.sluice.message.RecordView;
+import io.sluice.queue.QueueId;
 import io.sluice.queue.Reference;
 import io.sluice.queue.ReferenceVisitor;
 import io.sluice.queue.TargetSet;
@@ -112,7 +113,7 @@ public final class RecoveredState {
     }
 
     private RecoveredQueue queue(Map<Long, RecoveredQueue> in, long id) {
-        return in.computeIfAbsent(id, absent -> new RecoveredQueue(fed.length, blocks));
+        return in.computeIfAbsent(id, absent -> new RecoveredQueue(fed.length, blocks, QueueId.isOfDelayed(id)));
     }
 
     private static void close(@Nullable RecoveredQueue queue) {
