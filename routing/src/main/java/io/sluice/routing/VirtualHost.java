@@ -5,6 +5,7 @@ import io.sluice.log.StreamConfig;
 import io.sluice.log.StreamId;
 import io.sluice.log.StreamInfo;
 import io.sluice.queue.QueueRef;
+import io.sluice.queue.TargetSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
@@ -19,6 +20,12 @@ public interface VirtualHost {
 
     /** The names and routes of this moment. Compare by identity to know that nothing changed. */
     RoutingTable table();
+
+    /**
+     * Where a message goes that is to be delivered later, instead of its route: published with the delay as time to live ({@code
+     * PublishBatch.options}) and with its address in its headers, it is routed when that time is over, by the bindings of then.
+     */
+    TargetSet delayed();
 
     /** Declares; equal redeclaration succeeds, unequal fails with PRECONDITION_FAILED. */
     CompletionStage<ExchangeInfo> declareExchange(Caller caller, ExchangeInfo exchange);

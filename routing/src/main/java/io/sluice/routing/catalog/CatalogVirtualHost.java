@@ -5,6 +5,7 @@ import io.sluice.log.StreamConfig;
 import io.sluice.log.StreamId;
 import io.sluice.log.StreamInfo;
 import io.sluice.queue.QueueRef;
+import io.sluice.queue.TargetSet;
 import io.sluice.queue.QueueSpec;
 import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
@@ -32,12 +33,14 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
     private final Catalog catalog;
     private final String name;
     private final RetainedMessages retained;
+    private final TargetSet delayed;
     private final BindingChanges bindingChanges;
     private final ObjectChanges objects;
     private final StreamChanges streams;
     private final SessionChanges sessionChanges;
 
-    CatalogVirtualHost(Catalog catalog, String name, RetainedMessages retained) {
+    CatalogVirtualHost(Catalog catalog, String name, RetainedMessages retained, TargetSet delayed) {
+        this.delayed = delayed;
         this.catalog = catalog;
         this.name = name;
         this.retained = retained;
@@ -55,6 +58,11 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
     @Override
     public RoutingTable table() {
         return hostTable();
+    }
+
+    @Override
+    public TargetSet delayed() {
+        return delayed;
     }
 
     @Override

@@ -1,12 +1,20 @@
 package io.sluice.routing.catalog;
 
+import io.sluice.access.Caller;
 import io.sluice.engine.LogEngine;
 import io.sluice.io.Clock;
 import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
 import io.sluice.log.StreamConfig;
 import io.sluice.log.StreamId;
+import io.sluice.log.record.BatchView;
+import io.sluice.queue.DeathReason;
+import io.sluice.queue.QueueId;
+import io.sluice.queue.QueuePolicy;
+import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Queues;
+import io.sluice.queue.Republisher;
+import io.sluice.queue.TargetSet;
 import io.sluice.routing.Broker;
 import io.sluice.routing.VirtualHost;
 import io.sluice.routing.catalog.HostTable.StreamEntry;
@@ -14,6 +22,7 @@ import io.sluice.routing.replay.InternalStreams;
 import io.sluice.routing.republish.BridgeSpec;
 import io.sluice.routing.republish.Bridges;
 import io.sluice.routing.republish.DeadLetters;
+import io.sluice.routing.republish.DueMessages;
 import io.sluice.routing.retained.LogRetainedMessages;
 import io.sluice.shard.ShardProxy;
 import java.util.ArrayList;
@@ -70,12 +79,16 @@ public final class RoutingBroker implements Broker, AutoCloseable {
         CatalogReplay replay = new CatalogReplay(engine, queues);
         replay.run();
         catalog.restore(replay.hosts(), replay.ids());
+        Map<String, TargetSet> delayed = new HashMap<>();
+        for (String vhost : replay.hosts().keySet()) {
+            delayed.put(vhost, openDelayed(vhost));
+        }
         queues.dropUnopened().toCompletableFuture().join();
         for (String vhost : replay.hosts().keySet()) {
             LogRetainedMessages messages = LogRetainedMessages.open(
                     create(InternalStreams.retained(vhost), StreamConfig.COMPACTED), shard, clock);
             retained.add(messages);
-            hosts.put(vhost, new CatalogVirtualHost(catalog, vhost, messages));
+            hosts.put(vhost, new CatalogVirtualHost(catalog, vhost, messages, delayed.getOrDefault(vhost, TargetSet.EMPTY)));
         }
         queues.onExpired(queue -> {
             CatalogVirtualHost host = hosts.get(queue.vhost());
@@ -83,7 +96,8 @@ public final class RoutingBroker implements Broker, AutoCloseable {
                 host.expire(queue);
             }
         });
-        queues.republisher(new DeadLetters(shard, clock, catalog::table));
+        queues.republisher(new Republishing(
+                new DeadLetters(shard, clock, catalog::table), new DueMessages(shard, clock, catalog::table)));
         Bridges started = new Bridges(engine, shard, clock, catalog::table);
         onShard(() -> {
             bridges = started;
@@ -95,6 +109,31 @@ public final class RoutingBroker implements Broker, AutoCloseable {
             }
             started.forgetUnknown();
         });
+    }
+
+    /** The queue in which delayed messages of a virtual host wait; it has no name. */
+    private TargetSet openDelayed(String vhost) {
+        QueueSpec spec = new QueueSpec(
+                QueueId.ofDelayed(vhost),
+                vhost,
+                "",
+                true,
+                QueuePolicy.builder().delayed(true).build(),
+                Caller.broker(vhost).principal());
+        return new TargetSet(List.of(queues.open(spec).toCompletableFuture().join()), List.of());
+    }
+
+    private record Republishing(DeadLetters deadLetters, DueMessages dueMessages) implements Republisher {
+        @Override
+        public void deadLetter(
+                QueueSpec queue, BatchView source, long offset, DeathReason reason, int deliveryCount, Outcome outcome) {
+            deadLetters.deadLetter(queue, source, offset, reason, deliveryCount, outcome);
+        }
+
+        @Override
+        public void due(QueueSpec queue, BatchView source, long offset, Outcome outcome) {
+            dueMessages.publish(queue, source, offset, outcome);
+        }
     }
 
     /** Bridges follow the tables. Shard thread. */

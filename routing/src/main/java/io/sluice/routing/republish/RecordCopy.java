@@ -72,6 +72,25 @@ final class RecordCopy {
         return record.findHeader(MessageHeaders.EXPIRES_AT) ? record.headerAsLong(-1) : -1;
     }
 
+    /**
+     * Writes the record's headers but its routing record and the time at which it was due.
+     *
+     * @return headers written
+     */
+    static int dueHeaders(ByteBuf out, RecordView record) {
+        int written = 0;
+        record.rewindHeaders();
+        while (record.nextHeader()) {
+            if (!record.headerNameIs(MessageHeaders.ROUTING)
+                    && !record.headerNameIs(MessageHeaders.DELIVER_AT)
+                    && !record.headerNameIs(MessageHeaders.DELAY)) {
+                copy(out, record);
+                written++;
+            }
+        }
+        return written;
+    }
+
     private static boolean isOldAddress(RecordView record) {
         return record.headerNameIs(MessageHeaders.ROUTING)
                 || record.headerNameIs(MessageHeaders.EXCHANGE)

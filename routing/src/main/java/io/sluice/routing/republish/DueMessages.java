@@ -1,0 +1,129 @@
+package io.sluice.routing.republish;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
+import io.sluice.access.Caller;
+import io.sluice.io.Clock;
+import io.sluice.log.Durability;
+import io.sluice.log.LogException;
+import io.sluice.log.LogException.Reason;
+import io.sluice.log.record.BatchView;
+import io.sluice.message.MessageHeaders;
+import io.sluice.message.RecordView;
+import io.sluice.queue.QueueSpec;
+import io.sluice.queue.Republisher;
+import io.sluice.routing.DirectDispatch;
+import io.sluice.routing.Route;
+import io.sluice.routing.RoutingTable;
+import io.sluice.routing.replay.RecordAddress;
+import io.sluice.routing.topic.TopicNames;
+import io.sluice.shard.PublishBatch;
+import io.sluice.shard.ShardProxy;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Publishes delayed messages that have fallen due to the exchange (or MQTT topic) that they were published to, by the bindings of
+ * this moment, as RabbitMQ's delayed message exchange does. The delayed one is settled when the copy is stored; one
+ * that nothing takes is settled at once. What the shard refuses is reported as failed, and the core tries again. Confined to
+ * the shard thread.
+ */
+public final class DueMessages {
+    private static final Logger LOG = LoggerFactory.getLogger(DueMessages.class);
+
+    private final ShardProxy shard;
+    private final Clock clock;
+    private final Function<String, @Nullable RoutingTable> tables;
+    private final DirectDispatch dispatch = new DirectDispatch();
+    private final RecordView record = new RecordView();
+
+    /**
+     * Creates the publisher.
+     *
+     * @param tables newest table of a virtual host, null if it is gone
+     */
+    public DueMessages(ShardProxy shard, Clock clock, Function<String, @Nullable RoutingTable> tables) {
+        this.shard = shard;
+        this.clock = clock;
+        this.tables = tables;
+    }
+
+    /** See {@link Republisher#due}. */
+    public void publish(QueueSpec queue, BatchView source, long offset, Republisher.Outcome outcome) {
+        RoutingTable table = tables.apply(queue.vhost());
+        if (table == null || !source.record(offset, record)) {
+            outcome.settled();
+            return;
+        }
+        long expiresAt = number(MessageHeaders.EXPIRES_AT, Long.MAX_VALUE);
+        long now = clock.epochMillis();
+        if (expiresAt < now) {
+            outcome.settled();
+            return;
+        }
+        String exchange = record.findHeader(MessageHeaders.EXCHANGE) ? headerText() : "";
+        boolean mqtt = exchange.isEmpty() && record.findHeader(MessageHeaders.QOS) && RecordAddress.hasTopic(record);
+        String topic = mqtt ? RecordAddress.topic(record) : null;
+        String key = RecordAddress.routingKey(record);
+        long qos = mqtt ? number(MessageHeaders.QOS, 0) : 1;
+        Route route;
+        if (topic != null) {
+            route = table.routeTopic(topic, (int) qos, number(MessageHeaders.RETAIN, 0) == 1);
+        } else if (exchange.isEmpty() || table.exchange(exchange) != null) {
+            route = table.route(exchange, key == null ? "" : key, 1, record);
+        } else {
+            LOG.debug("A delayed message is dropped: exchange '{}' is gone", exchange);
+            route = Route.NONE;
+        }
+        if (route.direct().length > 0) {
+            StoredMessage message = new StoredMessage(
+                    topic != null ? topic : TopicNames.topicOfKey(key == null ? "" : key), source, offset);
+            dispatch.add(message, route);
+            dispatch.flush();
+            message.release();
+        }
+        if (route.stored().isEmpty()) {
+            outcome.settled();
+            return;
+        }
+        boolean persistent = mqtt ? qos > 0 : number(MessageHeaders.DURABLE, 0) == 1;
+        String order = topic != null ? topic : exchange.isEmpty() && key != null ? key : exchange;
+        PublishBatch batch = new PublishBatch(
+                Caller.broker(queue.vhost()),
+                new CopyCompletion(shard, outcome),
+                PooledByteBufAllocator.DEFAULT,
+                record.end() - record.keyStart() + 64);
+        batch.begin();
+        ByteBuf out = batch.buffer();
+        RecordCopy.fields(out, record);
+        batch.headers();
+        int headers = RecordCopy.dueHeaders(out, record);
+        batch.options(
+                (int) number(MessageHeaders.PRIORITY, 0),
+                expiresAt == Long.MAX_VALUE ? PublishBatch.FOREVER : expiresAt - now);
+        batch.end(
+                headers,
+                route.stored(),
+                order.hashCode(),
+                record.timestamp(),
+                persistent ? Durability.GROUP : Durability.MEMORY,
+                0);
+        if (!shard.submit(batch)) {
+            batch.releaseBuffer();
+            outcome.failed(new LogException(Reason.OVERLOADED, "the shard's inbox is full"));
+        }
+    }
+
+    private long number(byte[] header, long absent) {
+        return record.findHeader(header) ? record.headerAsLong(absent) : absent;
+    }
+
+    private String headerText() {
+        byte[] value = record.headerValue();
+        return value == null ? "" : new String(value, UTF_8);
+    }
+}
