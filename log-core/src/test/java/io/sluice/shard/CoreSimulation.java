@@ -279,7 +279,9 @@ final class CoreSimulation {
         } else {
             life++;
             files.kill();
+            stopping = true;
             core.close();
+            stopping = false;
         }
         workers.runAll();
         engine.close();

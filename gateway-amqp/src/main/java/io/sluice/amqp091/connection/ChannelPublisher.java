@@ -45,6 +45,7 @@ final class ChannelPublisher {
     private final PublishAddresses addresses = new PublishAddresses();
     private PublishAddress address = PublishAddress.NONE;
     private boolean mandatory;
+    private @Nullable Route later;
 
     private @Nullable ByteBuf body;
     private int bodyLength;
@@ -159,11 +160,13 @@ final class ChannelPublisher {
         expect = Expect.METHOD;
         boolean persistent = header.octet(ContentHeader.DELIVERY_MODE) == 2;
         int qos = persistent || confirming ? 1 : 0;
+        boolean delayed = message.delay() > 0;
         boolean retained = message.isRetained()
+                && !delayed
                 && address.exchange().equals(TOPIC_EXCHANGE)
                 && !TopicFilters.isReserved(address.key());
         String topic = retained ? TopicNames.topicOfKey(address.key()) : "";
-        Route target = retained ? address.retainedRoute(topic, qos) : address.route(qos);
+        Route target = delayed ? later() : retained ? address.retainedRoute(topic, qos) : address.route(qos);
         long number = confirming ? ++sequence : 0;
         if (target.isEmpty()) {
             if (mandatory) {
@@ -214,8 +217,24 @@ final class ChannelPublisher {
             out.writerIndex(begin);
             return;
         }
-        batch.options(message.priority(), message.timeToLive());
-        batch.end(headers, target.stored(), orderHash(target, ownKey), timestamp, durability(persistent), number);
+        boolean delayed = message.delay() > 0;
+        batch.options(message.priority(), delayed ? message.delay() : message.timeToLive());
+        Durability durability = durability(persistent);
+        if (delayed && durability == Durability.MEMORY) {
+            // what waits for long waits on disk
+            durability = Durability.OS;
+        }
+        batch.end(headers, target.stored(), orderHash(target, ownKey), timestamp, durability, number);
+    }
+
+    /** Where delayed messages wait until they are routed. */
+    private Route later() {
+        Route route = later;
+        if (route == null) {
+            route = new Route(connection.host().delayed(), Route.NONE.direct());
+            later = route;
+        }
+        return route;
     }
 
     private Durability durability(boolean persistent) {

@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
 
 /** {@code exchange.*} and {@code queue.*} on one channel. Confined to the loop. */
 final class Entities {
+    private static final String DELAYED_TYPE = "x-delayed-type";
+
     private final AmqpConnection connection;
     private final AmqpChannel channel;
     private @Nullable String lastDeclared;
@@ -135,7 +137,15 @@ final class Entities {
         if (present == null) {
             refuseReserved("exchange", name);
         }
-        ExchangeInfo.Type type = switch (declare.type()) {
+        boolean delayed = declare.type().equals("x-delayed-message");
+        String typeName =
+                delayed && declare.arguments().get(DELAYED_TYPE) instanceof String under ? under : declare.type();
+        if (delayed && typeName.equals(declare.type())) {
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED,
+                    "Invalid argument, 'x-delayed-type' must be an existing exchange type");
+        }
+        ExchangeInfo.Type type = switch (typeName) {
             case "direct" -> ExchangeInfo.Type.DIRECT;
             case "fanout" -> ExchangeInfo.Type.FANOUT;
             case "topic" -> ExchangeInfo.Type.TOPIC;
@@ -145,7 +155,8 @@ final class Entities {
                 throw new AmqpException(ReplyCode.COMMAND_INVALID, "unknown exchange type '" + declare.type() + "'");
         };
         for (String argument : declare.arguments().keySet()) {
-            if (argument.startsWith("x-") || argument.equals("alternate-exchange")) {
+            if (argument.startsWith("x-") && !(delayed && argument.equals(DELAYED_TYPE))
+                    || argument.equals("alternate-exchange")) {
                 throw new AmqpException(
                         ReplyCode.NOT_IMPLEMENTED, "exchange argument '" + argument + "' is not supported");
             }

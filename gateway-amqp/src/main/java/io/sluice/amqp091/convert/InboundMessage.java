@@ -53,6 +53,7 @@ public final class InboundMessage {
     private boolean original;
     private int keyStart;
     private int keyLength;
+    private long delayMillis;
     private long expirationMillis;
     private long producerSeconds;
     private boolean retain;
@@ -64,7 +65,7 @@ public final class InboundMessage {
     /**
      * Checks the properties.
      *
-     * @throws AmqpException PRECONDITION_FAILED for a bad expiration, NOT_IMPLEMENTED for CC, BCC and x-delay
+     * @throws AmqpException PRECONDITION_FAILED for a bad expiration or delay, NOT_IMPLEMENTED for CC and BCC
      */
     public void inspect() {
         ContentHeader h = header;
@@ -72,6 +73,7 @@ public final class InboundMessage {
         keyLength = -1;
         retain = false;
         expirationMillis = -1;
+        delayMillis = 0;
         producerSeconds = -1;
         if (h.has(ContentHeader.HEADERS)) {
             inspectTable(h);
@@ -119,15 +121,37 @@ public final class InboundMessage {
                         letter == 't' ? in.getBoolean(value) : letter == 'S' && isTrue(in, value + 4, in.readerIndex());
             } else if (isGroupSequence(in, start, length, letter) || overlong(in, start, length, letter) != null) {
                 original = true; // has a field of its own in the canonical form
-            } else if (is(in, start, length, CC) || is(in, start, length, BCC) || is(in, start, length, X_DELAY)) {
+            } else if (is(in, start, length, CC) || is(in, start, length, BCC)) {
                 String name = in.toString(start, length, UTF_8);
                 throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "message header '" + name + "' is not supported");
+            }
+            if (is(in, start, length, X_DELAY)) {
+                delayMillis = delay(in, value, letter);
             }
             if (letter == 'S' && !ByteBufUtil.isText(in, value + 4, in.readerIndex() - value - 4, UTF_8)) {
                 original = true;
             }
         }
         in.readerIndex(0);
+    }
+
+    /** As RabbitMQ's delayed message exchange: any kind of integer, at once if not positive; text is not a delay there. */
+    private static long delay(ByteBuf in, int value, byte letter) {
+        long millis = switch (letter) {
+            case 'b' -> in.getByte(value);
+            case 'B' -> in.getUnsignedByte(value);
+            case 's' -> in.getShort(value);
+            case 'u' -> in.getUnsignedShort(value);
+            case 'I' -> in.getInt(value);
+            case 'i' -> in.getUnsignedInt(value);
+            case 'l', 'L' -> in.getLong(value);
+            default -> 0;
+        };
+        if (millis > MAX_EXPIRATION) {
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED, "header 'x-delay' of " + millis + " ms is above " + MAX_EXPIRATION);
+        }
+        return Math.max(0, millis);
     }
 
     private static boolean isReserved(ByteBuf in, int start, int length) {
@@ -186,6 +210,11 @@ public final class InboundMessage {
     /** Milliseconds that the message may wait in queues, {@link PublishBatch#FOREVER} if it does not say. */
     public long timeToLive() {
         return expirationMillis < 0 ? PublishBatch.FOREVER : expirationMillis;
+    }
+
+    /** Milliseconds after which the message is to be routed, by header {@code x-delay}; 0 = at once. */
+    public long delay() {
+        return delayMillis;
     }
 
     /** True if header {@code x-key} gives the record key. */

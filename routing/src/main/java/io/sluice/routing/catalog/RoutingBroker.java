@@ -88,7 +88,9 @@ public final class RoutingBroker implements Broker, AutoCloseable {
             LogRetainedMessages messages = LogRetainedMessages.open(
                     create(InternalStreams.retained(vhost), StreamConfig.COMPACTED), shard, clock);
             retained.add(messages);
-            hosts.put(vhost, new CatalogVirtualHost(catalog, vhost, messages, delayed.getOrDefault(vhost, TargetSet.EMPTY)));
+            hosts.put(
+                    vhost,
+                    new CatalogVirtualHost(catalog, vhost, messages, delayed.getOrDefault(vhost, TargetSet.EMPTY)));
         }
         queues.onExpired(queue -> {
             CatalogVirtualHost host = hosts.get(queue.vhost());
@@ -126,7 +128,12 @@ public final class RoutingBroker implements Broker, AutoCloseable {
     private record Republishing(DeadLetters deadLetters, DueMessages dueMessages) implements Republisher {
         @Override
         public void deadLetter(
-                QueueSpec queue, BatchView source, long offset, DeathReason reason, int deliveryCount, Outcome outcome) {
+                QueueSpec queue,
+                BatchView source,
+                long offset,
+                DeathReason reason,
+                int deliveryCount,
+                Outcome outcome) {
             deadLetters.deadLetter(queue, source, offset, reason, deliveryCount, outcome);
         }
 
