@@ -59,9 +59,9 @@ public final class DueMessages {
             outcome.settled();
             return;
         }
-        long expiresAt = number(MessageHeaders.EXPIRES_AT, Long.MAX_VALUE);
+        long expiresAt = RecordCopy.expiresAt(record);
         long now = clock.epochMillis();
-        if (expiresAt < now) {
+        if (expiresAt >= 0 && expiresAt < now) {
             outcome.settled();
             return;
         }
@@ -102,9 +102,7 @@ public final class DueMessages {
         RecordCopy.fields(out, record);
         batch.headers();
         int headers = RecordCopy.dueHeaders(out, record);
-        batch.options(
-                (int) number(MessageHeaders.PRIORITY, 0),
-                expiresAt == Long.MAX_VALUE ? PublishBatch.FOREVER : expiresAt - now);
+        batch.options(RecordCopy.priority(record), expiresAt < 0 ? PublishBatch.FOREVER : expiresAt - now);
         batch.end(
                 headers,
                 route.stored(),
