@@ -46,8 +46,8 @@ final class DeliveryQueue implements DeliveryEffects {
     private boolean released;
     private boolean dispatching;
     private long unusedSince;
-    /** When the queue is woken, epoch ms; kept by {@link QueueTimers}. */
-    long timerAt = Long.MAX_VALUE;
+    /** Kept by {@link QueueTimers}. */
+    QueueTimers.@Nullable Timer timer;
 
     boolean dirty;
     boolean unjournaled;
@@ -234,6 +234,7 @@ final class DeliveryQueue implements DeliveryEffects {
         }
         drains.clear();
         machine.close(this);
+        queues.wakeNoMore(this);
         handle.publish(0, 0, 0);
         closeView();
         return ready;

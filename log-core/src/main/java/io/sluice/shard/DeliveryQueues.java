@@ -182,6 +182,11 @@ final class DeliveryQueues implements Queues {
         timers.schedule(queue, at);
     }
 
+    /** The queue is gone. */
+    void wakeNoMore(DeliveryQueue queue) {
+        timers.forget(queue);
+    }
+
     /** Nobody used the queue for as long as its policy says. */
     void expired(QueueSpec queue) {
         LOG.info(

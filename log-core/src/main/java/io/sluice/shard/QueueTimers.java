@@ -1,40 +1,61 @@
 package io.sluice.shard;
 
 import java.util.PriorityQueue;
+import org.jspecify.annotations.Nullable;
 
-/** When queues have something to do although nothing happens. Shard thread. */
+/** When queues have something to do although nothing happens. Each queue has one timer at most that counts. Shard thread. */
 final class QueueTimers {
-    private record Timer(long at, DeliveryQueue queue) implements Comparable<Timer> {
+    private final PriorityQueue<Timer> timers = new PriorityQueue<>();
+
+    /** A time to wake a queue at. */
+    static final class Timer implements Comparable<Timer> {
+        private final long at;
+        private @Nullable DeliveryQueue queue;
+
+        private Timer(long at, DeliveryQueue queue) {
+            this.at = at;
+            this.queue = queue;
+        }
+
         @Override
         public int compareTo(Timer other) {
             return Long.compare(at, other.at);
         }
     }
 
-    private final PriorityQueue<Timer> timers = new PriorityQueue<>();
-
-    /** Wakes the queue at this time, epoch ms, unless it is woken earlier. */
+    /** Wakes the queue at this time, epoch ms, unless it is woken earlier; {@link Long#MAX_VALUE} for never. */
     void schedule(DeliveryQueue queue, long at) {
-        if (at < queue.timerAt) {
-            queue.timerAt = at;
-            timers.add(new Timer(at, queue));
+        Timer present = queue.timer;
+        if (at == Long.MAX_VALUE || present != null && present.at <= at) {
+            return;
+        }
+        forget(queue);
+        queue.timer = new Timer(at, queue);
+        timers.add(queue.timer);
+    }
+
+    /** The queue is not woken any more; what is left of its timer goes when its time has come. */
+    void forget(DeliveryQueue queue) {
+        Timer present = queue.timer;
+        if (present != null) {
+            present.queue = null;
+            queue.timer = null;
         }
     }
 
     /** When the first queue is woken, epoch ms; {@link Long#MAX_VALUE} if none is. */
     long next() {
         Timer first = timers.peek();
-        return first == null ? Long.MAX_VALUE : first.at();
+        return first == null ? Long.MAX_VALUE : first.at;
     }
 
-    /** Gives a queue whose time has come to {@code queues}, until none is left. */
+    /** Gives queues whose time has come to {@code queues}. */
     void work(long now, DeliveryQueues queues) {
         while (next() <= now) {
-            Timer due = timers.remove();
-            // else it was woken by a timer set later
-            if (due.queue().timerAt == due.at()) {
-                due.queue().timerAt = Long.MAX_VALUE;
-                queues.markDirty(due.queue());
+            DeliveryQueue queue = timers.remove().queue;
+            if (queue != null) {
+                queue.timer = null;
+                queues.markDirty(queue);
             }
         }
     }
