@@ -102,8 +102,12 @@ public final class DeliveryMachine {
      * @param now epoch ms. What was to expire while it was being stored still lives in this millisecond
      */
     public void enqueue(long position, long state, long expiry, long arrival, long now) {
+        add(position, state, expiryAt(expiry, arrival, now));
+    }
+
+    private long expiryAt(long expiry, long arrival, long now) {
         long expires = Reference.earlier(expiry, expiryOf(arrival));
-        add(position, state, expires == Reference.NEVER || expires < arrival ? expires : Math.max(expires, now));
+        return expires == Reference.NEVER || expires < arrival ? expires : Math.max(expires, now);
     }
 
     /**
@@ -148,10 +152,16 @@ public final class DeliveryMachine {
                 && (policy.maxBytes() < 0 || readyBytes < policy.maxBytes());
     }
 
-    /** A message that the queue does not take: it goes where messages beyond the limit go. */
-    public void refuse(long position, long state, DeliveryEffects effects) {
+    /**
+     * A message that the queue does not take: it goes where messages beyond the limit go. A restart before its copy is stored
+     * brings it back as one of the queue's, so it keeps its expiry.
+     *
+     * @param expiry as for {@link #enqueue}, and so are the times behind
+     */
+    public void refuse(long position, long state, long expiry, long arrival, long now, DeliveryEffects effects) {
         if (deadLetters && policy.overflow() != Overflow.REJECT_PUBLISH) {
-            die(++sequenceOutside, position, state, Reference.NEVER, DeathReason.MAXLEN, effects);
+            long expires = expiryAt(expiry, arrival, now);
+            die(++sequenceOutside, position, state, expires, DeathReason.MAXLEN, effects);
         } else {
             effects.settled(position);
         }
@@ -303,10 +313,14 @@ public final class DeliveryMachine {
         return next == Long.MAX_VALUE ? next : next + 1;
     }
 
-    /** Lets messages go that are beyond the queue's length limits, the next in turn first. */
+    /**
+     * Lets messages go that are beyond the queue's length limits, the next in turn first. A queue that refuses publishes keeps
+     * what it once took, also if returned messages are too many.
+     */
     public void trim(DeliveryEffects effects) {
         while (ready > 0
                 && delays == null
+                && policy.overflow() == Overflow.DROP_HEAD
                 && (policy.maxLength() >= 0 && ready > policy.maxLength()
                         || policy.maxBytes() >= 0 && readyBytes > policy.maxBytes())) {
             if (returnedIsNext()) {

@@ -26,7 +26,6 @@ import org.slf4j.LoggerFactory;
 public final class Core implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Core.class);
     private static final int HOME_PARTITIONS = 8;
-    private static final int INDEX_FILE_BYTES = 8 << 20;
 
     /** Stream in which messages of queues are stored. */
     public static final StreamId HOME = internal("__home");
@@ -84,7 +83,8 @@ public final class Core implements AutoCloseable {
         }
         LogPartition state = writable(lease, new PartitionId(STATE, 0));
         long before = clock.nanoTime();
-        BlockStore blocks = new SpillingBlocks(engine.scratch(), settings.indexBytes(), INDEX_FILE_BYTES);
+        BlockStore blocks = new SpillingBlocks(
+                engine.scratch(), settings.indexBytes(), settings.indexFileBytes(), settings.indexBlock());
         RecoveredState recovered = recover(home, state, blocks);
         CoreShard shard = new CoreShard(engine, lease, home, state, recovered, blocks, clock, settings, idle);
         int queues = recovered.size();

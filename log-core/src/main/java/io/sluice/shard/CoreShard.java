@@ -77,7 +77,7 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
                 () -> diskFull,
                 bytes -> unfinishedBytes.addAndGet(-bytes),
                 recovered.nextOrder());
-        queues.connect(loop, pipeline, new QueueJournal(state, pipeline, clock, settings.checkpointBytes()), this);
+        queues.connect(loop, pipeline, new QueueJournal(state, pipeline, clock, settings), this);
         diskFull = engine.diskState() == DiskState.FULL;
         engine.onDiskState(this::diskChanged);
     }

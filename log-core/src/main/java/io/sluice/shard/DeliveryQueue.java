@@ -90,7 +90,7 @@ final class DeliveryQueue implements DeliveryEffects {
             // room that consumers make now was there before
             dispatch();
             if (isFull()) {
-                machine.refuse(position, state, this);
+                machine.refuse(position, state, expiry, arrival, queues.now(), this);
                 return false;
             }
         }

@@ -21,13 +21,11 @@ import org.slf4j.LoggerFactory;
  */
 final class QueueJournal {
     private static final Logger LOG = LoggerFactory.getLogger(QueueJournal.class);
-    /** References of a slice: a quarter of a megabyte, well under a millisecond of the shard's time. */
-    private static final int SLICE = 16 * 1024;
-
     private final LogPartition state;
     private final PublishPipeline pipeline;
     private final Clock clock;
     private final long checkpointBytes;
+    private final int slice;
     private final ArrayList<DeliveryQueue> unjournaled = new ArrayList<>();
     private final ArrayList<Runnable> deletions = new ArrayList<>(0);
     private boolean refused;
@@ -43,11 +41,12 @@ final class QueueJournal {
     private long homeBytesAtCheckpoint;
     private long lastCheckpointBytes;
 
-    QueueJournal(LogPartition state, PublishPipeline pipeline, Clock clock, long checkpointBytes) {
+    QueueJournal(LogPartition state, PublishPipeline pipeline, Clock clock, CoreSettings settings) {
         this.state = state;
         this.pipeline = pipeline;
         this.clock = clock;
-        this.checkpointBytes = checkpointBytes;
+        checkpointBytes = settings.checkpointBytes();
+        slice = settings.checkpointSlice();
     }
 
     /** The queue has something to be written down. */
@@ -175,10 +174,10 @@ final class QueueJournal {
             return true;
         }
         long now = clock.epochMillis();
-        OpenBatch slice = new OpenBatch(state);
-        boolean last = writer.write(SLICE, value -> slice.add(value, now, Durability.GROUP));
+        OpenBatch batch = new OpenBatch(state);
+        boolean last = writer.write(slice, value -> batch.add(value, now, Durability.GROUP));
         try {
-            slice.append();
+            batch.append();
             sliceOnItsWay = true;
             pipeline.commitThen(() -> sliceOnItsWay = false);
             if (last) {
@@ -186,7 +185,7 @@ final class QueueJournal {
             }
             return !last;
         } catch (LogException e) {
-            slice.discard();
+            batch.discard();
             if (!refused) {
                 LOG.warn("No checkpoint of queues, the journal refused it: {}", e.getMessage());
             }

@@ -290,8 +290,7 @@ class DeliveryMachineSimTest {
                 } else {
                     mustSettle.add(position);
                 }
-                machine.refuse(position, Reference.fresh(size, priority), this);
-                byPosition.put(position, new Message(position, level, priority, size, 0));
+                machine.refuse(position, Reference.fresh(size, priority), own, arrival, now, this);
             } else {
                 waiting.put(message.place(), message);
                 machine.enqueue(position, Reference.fresh(size, priority), own, arrival, now);
@@ -322,6 +321,7 @@ class DeliveryMachineSimTest {
         void trim() {
             long bytes = machine.readyBytes();
             while (!waiting.isEmpty()
+                    && policy.overflow() == Overflow.DROP_HEAD
                     && (policy.maxLength() >= 0 && waiting.size() > policy.maxLength()
                             || policy.maxBytes() >= 0 && bytes > policy.maxBytes())) {
                 Message message = waiting.pollFirstEntry().getValue();

@@ -7,6 +7,9 @@ import io.netty.buffer.ByteBuf;
  * log. Not thread-safe: one shard's.
  */
 public interface BlockStore extends AutoCloseable {
+    /** References of a block. */
+    int references();
+
     /**
      * Keeps the readable bytes of a block; does not take the buffer over.
      *

@@ -6,11 +6,27 @@ import org.jspecify.annotations.Nullable;
 
 /** Blocks in the heap. */
 public final class MemoryBlocks implements BlockStore {
+    private final int references;
     private byte[] @Nullable [] blocks = new byte[16][];
     private int[] free = new int[16];
     private int freeCount;
     private int used;
     private long bytes;
+
+    /** An empty store of blocks of 1,024 references. */
+    public MemoryBlocks() {
+        this(1024);
+    }
+
+    /** An empty store of blocks of so many references. */
+    public MemoryBlocks(int references) {
+        this.references = references;
+    }
+
+    @Override
+    public int references() {
+        return references;
+    }
 
     /** Bytes kept. */
     public long sizeInBytes() {

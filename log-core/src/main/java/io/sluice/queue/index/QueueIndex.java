@@ -6,22 +6,19 @@ import io.sluice.queue.ReferenceVisitor;
 
 /**
  * The references of a queue in their order, first in, first out. The first ones and the last ones are in the heap; what lies
- * between is in sealed blocks of a {@link BlockStore}, so that a long backlog costs the heap eight bytes per {@value #BLOCK}
- * messages. Each reference has a number, which rises by one from the first to the last and never changes. Not thread-safe.
+ * between is in sealed blocks of a {@link BlockStore}, so that a long backlog costs the heap eight bytes per block
+ * of messages. Each reference has a number, which rises by one from the first to the last and never changes. Not thread-safe.
  */
 public final class QueueIndex {
-    /** References of a sealed block. */
-    static final int BLOCK = 1024;
-
-    /** References at the head that are not sealed: most queues never have more. */
-    private static final int HEAD = 2 * BLOCK;
-
     /** References that an empty index keeps room for. */
     private static final int KEEP = 256;
 
     private static final long[] NO_BLOCKS = new long[0];
 
     private final BlockStore store;
+    /** References of a sealed block; up to twice as many at the head are not sealed: most queues never have more. */
+    private final int block;
+
     private final ReferenceRing head = new ReferenceRing();
     private ReferenceRing tail = head;
     private long[] blocks = NO_BLOCKS;
@@ -32,6 +29,7 @@ public final class QueueIndex {
     /** An empty index; the number of its first reference will be {@code first}. */
     public QueueIndex(BlockStore store, long first) {
         this.store = store;
+        block = store.references();
         this.first = first;
     }
 
@@ -40,7 +38,7 @@ public final class QueueIndex {
     }
 
     public long size() {
-        return head.size() + (long) blockCount * BLOCK + (tail == head ? 0 : tail.size());
+        return head.size() + (long) blockCount * block + (tail == head ? 0 : tail.size());
     }
 
     /** Number of the first reference; if empty, of the next that is added. */
@@ -50,14 +48,14 @@ public final class QueueIndex {
 
     public void add(long position, long state, long expiry) {
         if (tail == head) {
-            if (head.size() < HEAD) {
+            if (head.size() < 2 * block) {
                 head.add(position, state, expiry);
                 return;
             }
             tail = new ReferenceRing();
         }
         tail.add(position, state, expiry);
-        if (tail.size() == BLOCK) {
+        if (tail.size() == block) {
             seal();
         }
     }
@@ -98,19 +96,19 @@ public final class QueueIndex {
             at = first + until;
         }
         long firstSealed = first + head.size();
-        while (at < stop && at < firstSealed + (long) blockCount * BLOCK) {
-            int block = (int) ((at - firstSealed) / BLOCK);
-            int skip = (int) ((at - firstSealed) % BLOCK);
+        while (at < stop && at < firstSealed + (long) blockCount * block) {
+            int sealed = (int) ((at - firstSealed) / block);
+            int skip = (int) ((at - firstSealed) % block);
             int[] seen = new int[1];
-            decode(blocks[(firstBlock + block) & (blocks.length - 1)], (position, state, expiry) -> {
+            decode(blocks[(firstBlock + sealed) & (blocks.length - 1)], (position, state, expiry) -> {
                 if (seen[0]++ >= skip) {
                     visitor.visit(position, state, expiry);
                 }
             });
-            at += BLOCK - skip;
+            at += block - skip;
         }
         if (at < stop && at < end) {
-            long firstOfTail = firstSealed + (long) blockCount * BLOCK;
+            long firstOfTail = firstSealed + (long) blockCount * block;
             int until = (int) Math.min(tail.size(), stop - firstOfTail);
             show(tail, (int) (at - firstOfTail), until, visitor);
             at = firstOfTail + until;
@@ -131,38 +129,38 @@ public final class QueueIndex {
     }
 
     private void seal() {
-        ByteBuf block = PooledByteBufAllocator.DEFAULT.buffer(2 * BLOCK);
+        ByteBuf out = PooledByteBufAllocator.DEFAULT.buffer(2 * block);
         try {
             ReferenceCodec codec = new ReferenceCodec();
             codec.reset();
-            for (int i = 0; i < BLOCK; i++) {
-                codec.write(block, tail.position(i), tail.state(i), tail.expiry(i));
+            for (int i = 0; i < block; i++) {
+                codec.write(out, tail.position(i), tail.state(i), tail.expiry(i));
             }
             if (blockCount == blocks.length) {
                 grow();
             }
-            blocks[(firstBlock + blockCount) & (blocks.length - 1)] = store.put(block);
+            blocks[(firstBlock + blockCount) & (blocks.length - 1)] = store.put(out);
             blockCount++;
         } finally {
-            block.release();
+            out.release();
         }
-        tail.clear(BLOCK);
+        tail.clear(block);
     }
 
     private void refill() {
         if (blockCount > 0) {
-            head.clear(HEAD);
-            long block = blocks[firstBlock];
-            decode(block, head::add);
+            head.clear(2 * block);
+            long oldest = blocks[firstBlock];
+            decode(oldest, head::add);
             firstBlock = (firstBlock + 1) & (blocks.length - 1);
             blockCount--;
-            store.free(block);
+            store.free(oldest);
             if (blockCount == 0 && tail.size() == 0) {
                 tail = head;
             }
         } else if (tail != head) {
             // few or many, they are the head now
-            head.clear(HEAD);
+            head.clear(2 * block);
             for (int i = 0; i < tail.size(); i++) {
                 head.add(tail.position(i), tail.state(i), tail.expiry(i));
             }
@@ -173,11 +171,11 @@ public final class QueueIndex {
         }
     }
 
-    private void decode(long block, ReferenceVisitor visitor) {
-        ByteBuf bytes = PooledByteBufAllocator.DEFAULT.buffer(2 * BLOCK);
+    private void decode(long id, ReferenceVisitor visitor) {
+        ByteBuf bytes = PooledByteBufAllocator.DEFAULT.buffer(2 * block);
         try {
-            store.get(block, bytes);
-            new ReferenceCodec().read(bytes, BLOCK, visitor);
+            store.get(id, bytes);
+            new ReferenceCodec().read(bytes, block, visitor);
         } finally {
             bytes.release();
         }

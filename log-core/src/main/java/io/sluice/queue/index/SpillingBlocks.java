@@ -27,6 +27,7 @@ public final class SpillingBlocks implements BlockStore {
     private final ScratchSpace scratch;
     private final long heapBudget;
     private final int fileBytes;
+    private final int references;
 
     // by block: where it is, its place in a file or one of the marks above
     private long[] places = new long[16];
@@ -58,11 +59,18 @@ public final class SpillingBlocks implements BlockStore {
      *
      * @param heapBudget bytes of blocks in the heap
      * @param fileBytes size of a scratch file
+     * @param references references of a block
      */
-    public SpillingBlocks(ScratchSpace scratch, long heapBudget, int fileBytes) {
+    public SpillingBlocks(ScratchSpace scratch, long heapBudget, int fileBytes, int references) {
         this.scratch = scratch;
         this.heapBudget = heapBudget;
         this.fileBytes = fileBytes;
+        this.references = references;
+    }
+
+    @Override
+    public int references() {
+        return references;
     }
 
     /** Bytes of blocks in the heap. */

@@ -19,14 +19,15 @@ class QueueIndexTest {
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
     void keepsReferencesInOrder(long seed) {
         Random random = new Random(seed);
-        MemoryBlocks blocks = new MemoryBlocks();
+        int block = seed % 2 == 0 ? 1024 : 1 + random.nextInt(50);
+        MemoryBlocks blocks = new MemoryBlocks(block);
         QueueIndex index = new QueueIndex(blocks, 7);
         ArrayDeque<Entry> model = new ArrayDeque<>();
         long first = 7;
         boolean wild = random.nextBoolean();
         long offset = 0;
         for (int step = 0; step < 60; step++) {
-            for (int i = random.nextInt(3 * QueueIndex.BLOCK); i > 0; i--) {
+            for (int i = random.nextInt(3 * block); i > 0; i--) {
                 offset += wild ? 1 + random.nextInt(1000) : 1;
                 Entry entry = wild
                         ? new Entry(
@@ -37,9 +38,7 @@ class QueueIndexTest {
                 index.add(entry.position(), entry.state(), entry.expiry());
                 model.add(entry);
             }
-            for (int i = random.nextInt(step % 3 == 0 ? 6 * QueueIndex.BLOCK : 2 * QueueIndex.BLOCK);
-                    i > 0 && !model.isEmpty();
-                    i--) {
+            for (int i = random.nextInt(step % 3 == 0 ? 6 * block : 2 * block); i > 0 && !model.isEmpty(); i--) {
                 assertThat(new Entry(index.firstPosition(), index.firstState(), index.firstExpiry()))
                         .isEqualTo(model.remove());
                 index.removeFirst();

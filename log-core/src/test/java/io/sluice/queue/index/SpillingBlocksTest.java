@@ -51,7 +51,7 @@ class SpillingBlocksTest {
     @Test
     void givesBackWhatItTook() throws IOException {
         Random random = new Random(4);
-        SpillingBlocks blocks = new SpillingBlocks(scratch, 20_000, FILE);
+        SpillingBlocks blocks = new SpillingBlocks(scratch, 20_000, FILE, 1024);
         Map<Long, byte[]> model = new HashMap<>();
         long live = 0;
         for (int step = 0; step < 20_000; step++) {
@@ -80,7 +80,7 @@ class SpillingBlocksTest {
 
     @Test
     void withoutSpaceTheHeapTakesIt() {
-        SpillingBlocks blocks = new SpillingBlocks(scratch, 0, FILE);
+        SpillingBlocks blocks = new SpillingBlocks(scratch, 0, FILE, 1024);
         full = true;
         long id = blocks.put(Unpooled.copiedBuffer(new byte[] {1, 2, 3}));
         assertThat(read(blocks, id)).containsExactly(1, 2, 3);
@@ -89,7 +89,7 @@ class SpillingBlocksTest {
 
     @Test
     void aDamagedBlockIsNotBelieved() throws IOException {
-        SpillingBlocks blocks = new SpillingBlocks(scratch, 0, FILE);
+        SpillingBlocks blocks = new SpillingBlocks(scratch, 0, FILE, 1024);
         long id = blocks.put(Unpooled.copiedBuffer(new byte[] {1, 2, 3}));
         Path file;
         try (var all = Files.list(dir)) {
