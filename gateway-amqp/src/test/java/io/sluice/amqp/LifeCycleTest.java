@@ -535,4 +535,20 @@ class LifeCycleTest {
         next(first);
         assertThat(second).hasSize(3);
     }
+
+    /** More than the broker keeps for a channel that waits: reading stops and goes on, and every method takes effect once. */
+    @Test
+    void commandsWithoutAnswersMayRunFarAhead() throws Exception {
+        String key = "k".repeat(200);
+        channel.queueDeclare("far", false, false, false, NONE);
+        for (int i = 0; i < 4_000; i++) {
+            channel.queueBindNoWait("far", "amq.direct", key + i % 2_000, NONE);
+        }
+        channel.queueDeclarePassive("far");
+        for (int i = 0; i < 2_000; i++) {
+            channel.basicPublish("amq.direct", key + i, null, new byte[1]);
+        }
+        assertThat(channel.queueDeclarePassive("far").getMessageCount()).isEqualTo(2_000);
+        channel.queueDelete("far");
+    }
 }

@@ -200,8 +200,9 @@ final class DeliveryQueue implements DeliveryEffects {
 
     void currentStats(CompletableFuture<QueueStats> current) {
         queues.follow(() -> {
-            if (!closed) {
-                handle.publish(machine.ready(), machine.unacked(), machine.consumers());
+            // what consumers take and what is beyond the limits does not count
+            if (dispatch()) {
+                queues.markDirty(this);
             }
             current.complete(handle.stats());
         });

@@ -62,6 +62,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     private int waiting;
     private int busyChannels;
     private int heldBytes;
+    private boolean replaying;
     private boolean closeRequested;
     private Map<String, @Nullable Object> clientCapabilities = Map.of();
 
@@ -446,8 +447,13 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     /** Takes up the frames that came while the channel waited. */
     private void goOn(AmqpChannel channel) {
         ByteBuf frames = channel.takeHeld();
-        if (frames != null && !replay(channel.number(), frames)) {
-            frames.release();
+        if (frames != null) {
+            replaying = true;
+            boolean kept = replay(channel.number(), frames);
+            replaying = false;
+            if (!kept) {
+                frames.release();
+            }
         }
         if (!channel.isWaiting()) {
             idle(channel);
@@ -484,7 +490,8 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
                         && !closeRequested
                         && heldBytes <= HELD_BYTES
                         && (publishes == null || !publishes.isPaused());
-        if (isClosed() || go == !decoder.isSuspended()) {
+        // frames that were read later must not overtake those that are being replayed
+        if (isClosed() || go == !decoder.isSuspended() || go && replaying) {
             return;
         }
         ctx().channel().config().setAutoRead(go);

@@ -336,11 +336,20 @@ final class Entities {
         if (queue != null) {
             queue.touch();
         }
-        if (!declare.noWait()) {
-            int ready = queue == null ? 0 : count(queue.stats().ready());
-            int consumers = queue == null ? 0 : queue.stats().consumers();
-            channel.reply(new QueueMethod.DeclareOk(name, ready, consumers));
+        if (declare.noWait()) {
+            return;
         }
+        if (queue == null) {
+            channel.reply(new QueueMethod.DeclareOk(name, 0, 0));
+            return;
+        }
+        // the counts know of what the client sent before
+        connection.handOver();
+        connection.await(
+                channel.number(),
+                declare.id(),
+                queue.currentStats(),
+                now -> channel.reply(new QueueMethod.DeclareOk(name, count(now.ready()), now.consumers())));
     }
 
     private static int count(long messages) {
