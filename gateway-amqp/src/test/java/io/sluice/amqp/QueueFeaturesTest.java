@@ -553,6 +553,41 @@ class QueueFeaturesTest {
                 .satisfies(e -> assertThat(replyCode(e)).isEqualTo(403));
     }
 
+    @ParameterizedTest(name = "single active: {0}")
+    @MethodSource("sides")
+    void aGetPassesAnExclusiveOrSingleActiveConsumer(boolean single) throws Exception {
+        String queue = single ? "got-single" : "got-exclusive";
+        declare(queue, "x-single-active-consumer", single);
+        BlockingQueue<Delivery> deliveries = new LinkedBlockingQueue<>();
+        channel.basicQos(1);
+        String tag = channel.basicConsume(queue, false, "", false, !single, null, (t, d) -> deliveries.add(d), t -> {});
+        publish(queue, "1", "2", "3");
+        assertThat(body(next(deliveries))).isEqualTo("1");
+        GetResponse got = channel.basicGet(queue, true);
+        assertThat(new String(got.getBody(), UTF_8)).isEqualTo("2");
+        assertThat(channel.queueDeclarePassive(queue).getConsumerCount()).isEqualTo(1);
+        Channel second = connection.createChannel();
+        GetResponse held = second.basicGet(queue, false); // neither a consumer nor one that takes over
+        channel.basicCancel(tag);
+        second.basicConsume(queue, true, "", false, !single, null, (t, d) -> deliveries.add(d), t -> {});
+        second.basicReject(held.getEnvelope().getDeliveryTag(), true);
+        assertThat(body(next(deliveries))).isEqualTo("3");
+    }
+
+    static Stream<Boolean> sides() {
+        return Stream.of(true, false);
+    }
+
+    @Test
+    void quorumQueuesWithASingleActiveConsumerCannotBeGotFrom() throws Exception {
+        declare("quorum-sac", "x-queue-type", "quorum", "x-single-active-consumer", true);
+        assertThatThrownBy(() -> channel.basicGet("quorum-sac", true))
+                .hasStackTraceContaining(
+                        "RESOURCE_LOCKED - cannot obtain access to locked queue 'quorum-sac' in vhost '/'. "
+                                + "basic.get operations are not supported by quorum queues with single active consumer")
+                .satisfies(e -> assertThat(replyCode(e)).isEqualTo(405));
+    }
+
     @Test
     void aQueueGoesWhenItIsUnusedForItsTime() throws Exception {
         declare("bound-away", "x-expires", 300);

@@ -4,7 +4,8 @@ import java.util.Arrays;
 
 /**
  * The consumers of a queue by slot, and whose turn it is: those of the highest priority that have credit take turns; of a queue
- * with a single active consumer it is the one that attached first.
+ * with a single active consumer it is the one that attached first. Whoever pulls comes before all of them, and is not one of them
+ * where a consumer wants to be alone or the only active one.
  */
 final class Consumers {
     private static final int VACANT = -1;
@@ -14,10 +15,12 @@ final class Consumers {
     private int[] credits = new int[0];
     private int[] priorities = new int[0];
     private boolean[] autoSettles = new boolean[0];
+    private boolean[] pulls = new boolean[0];
     private long[] arrivals = new long[0];
     private int slots;
     private int count;
     private int withCredit;
+    private int pullsWithCredit;
     private int turn;
     private int active = NOBODY;
     private long attached;
@@ -29,6 +32,7 @@ final class Consumers {
         this.singleActive = singleActive;
     }
 
+    /** Without those that pull. */
     int count() {
         return count;
     }
@@ -43,6 +47,21 @@ final class Consumers {
         if (exclusive || alone && count > 0) {
             return -1;
         }
+        int slot = takeSlot(autoSettle, priority, false);
+        exclusive = alone;
+        count++;
+        if (active == NOBODY) {
+            active = slot;
+        }
+        return slot;
+    }
+
+    /** Adds one that is never refused; answers its slot. */
+    int attachPull(boolean autoSettle) {
+        return takeSlot(autoSettle, 0, true);
+    }
+
+    private int takeSlot(boolean autoSettle, int priority, boolean pull) {
         int slot = 0;
         while (slot < slots && credits[slot] != VACANT) {
             slot++;
@@ -53,26 +72,23 @@ final class Consumers {
             credits = Arrays.copyOf(credits, capacity);
             priorities = Arrays.copyOf(priorities, capacity);
             autoSettles = Arrays.copyOf(autoSettles, capacity);
+            pulls = Arrays.copyOf(pulls, capacity);
             arrivals = Arrays.copyOf(arrivals, capacity);
             Arrays.fill(credits, from, capacity, VACANT);
         }
         if (count == 0) {
             onePriority = true;
-        } else {
+        } else if (!pull) {
             for (int other = 0; other < slots; other++) {
-                onePriority &= credits[other] == VACANT || priorities[other] == priority;
+                onePriority &= credits[other] == VACANT || pulls[other] || priorities[other] == priority;
             }
         }
         slots = Math.max(slots, slot + 1);
         credits[slot] = 0;
         priorities[slot] = priority;
         autoSettles[slot] = autoSettle;
+        pulls[slot] = pull;
         arrivals[slot] = attached++;
-        exclusive = alone;
-        count++;
-        if (active == NOBODY) {
-            active = slot;
-        }
         return slot;
     }
 
@@ -82,14 +98,23 @@ final class Consumers {
     }
 
     void detach(int slot) {
-        stop(slot);
+        retire(slot);
         credits[slot] = VACANT;
+    }
+
+    /** Keeps the slot, which is that of no consumer any more. */
+    void retire(int slot) {
+        stop(slot);
+        if (pulls[slot]) {
+            return;
+        }
+        pulls[slot] = true;
         count--;
         exclusive = false;
         if (active == slot) {
             active = NOBODY;
             for (int other = 0; other < slots; other++) {
-                if (credits[other] != VACANT && (active == NOBODY || precedes(other, active))) {
+                if (credits[other] != VACANT && !pulls[other] && (active == NOBODY || precedes(other, active))) {
                     active = other;
                 }
             }
@@ -102,7 +127,7 @@ final class Consumers {
 
     /** True for the consumer that gets messages of a queue with a single active consumer; for others of any. */
     boolean isActive(int slot) {
-        return !singleActive || active == slot;
+        return !singleActive || active == slot || pulls[slot];
     }
 
     int credit(int slot) {
@@ -116,27 +141,46 @@ final class Consumers {
         }
         if (now == 0) {
             withCredit++;
+            pullsWithCredit += pulls[slot] ? 1 : 0;
         }
         credits[slot] = more > DeliveryMachine.UNLIMITED - now ? DeliveryMachine.UNLIMITED : now + more;
     }
 
     void stop(int slot) {
         if (credits[slot] > 0) {
-            withCredit--;
+            withoutCredit(slot);
             credits[slot] = 0;
         }
     }
 
     /** True if somebody may get a message. */
     boolean areReady() {
-        return withCredit > 0 && (!singleActive || credits[active] > 0);
+        return withCredit > 0 && (!singleActive || pullsWithCredit > 0 || active != NOBODY && credits[active] > 0);
     }
 
     /** Whose turn it is, with one credit taken; {@link #areReady} must hold. */
     int next() {
-        int slot = singleActive ? active : onePriority ? nextInTurn(Integer.MIN_VALUE) : nextInTurn(highest());
+        int slot;
+        if (pullsWithCredit > 0) {
+            slot = nextPull();
+        } else {
+            slot = singleActive ? active : onePriority ? nextInTurn(Integer.MIN_VALUE) : nextInTurn(highest());
+        }
         if (credits[slot] != DeliveryMachine.UNLIMITED && --credits[slot] == 0) {
-            withCredit--;
+            withoutCredit(slot);
+        }
+        return slot;
+    }
+
+    private void withoutCredit(int slot) {
+        withCredit--;
+        pullsWithCredit -= pulls[slot] ? 1 : 0;
+    }
+
+    private int nextPull() {
+        int slot = 0;
+        while (!pulls[slot] || credits[slot] <= 0) {
+            slot++;
         }
         return slot;
     }

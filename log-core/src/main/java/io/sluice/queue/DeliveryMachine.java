@@ -180,6 +180,17 @@ public final class DeliveryMachine {
         return consumer;
     }
 
+    /**
+     * Adds somebody who takes single messages beside any consumer, before all of them, and is not counted as one.
+     *
+     * @return its number, as for {@link #attach}
+     */
+    public int attachPull(boolean autoSettle, int credit) {
+        int consumer = consumers.attachPull(autoSettle);
+        consumers.credit(consumer, credit);
+        return consumer;
+    }
+
     /** Grants more deliveries; {@link #UNLIMITED} for as many as there are. Ignored if not positive. */
     public void credit(int consumer, int more) {
         consumers.credit(consumer, more);
@@ -188,6 +199,11 @@ public final class DeliveryMachine {
     /** Takes all credit back; what is in flight stays with the consumer. */
     public void stop(int consumer) {
         consumers.stop(consumer);
+    }
+
+    /** As {@link #stop}, for good: it is a consumer no more, until {@link #cancel} it holds what it has not settled. */
+    public void retire(int consumer) {
+        consumers.retire(consumer);
     }
 
     /** True if the consumer may get more messages. */

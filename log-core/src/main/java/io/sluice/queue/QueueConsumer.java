@@ -36,9 +36,15 @@ public interface QueueConsumer {
 
     /**
      * Takes back the credit granted before; nothing more is delivered until credit is granted again. Unsettled deliveries stay
-     * with this consumer (AMQP basic.cancel with unacknowledged messages).
+     * with this consumer.
      */
     void stop();
+
+    /**
+     * Stops for good and gives up its place: it is not counted as a consumer any more, another may be alone or the active one.
+     * Unsettled deliveries stay with it until it leaves (AMQP basic.cancel with unacknowledged messages).
+     */
+    void retire();
 
     /**
      * Delivers what is ready now as far as credit goes, then takes back the rest of the credit and runs {@code drained} on the

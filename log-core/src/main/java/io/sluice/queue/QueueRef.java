@@ -43,8 +43,21 @@ public interface QueueRef {
      * @param exclusive refuse other consumers
      * @param priority consumers of higher priority get messages first, as long as they have credit
      * @param initialCredit messages that may be in flight before the first settlement; {@link Integer#MAX_VALUE} = unlimited
+     * @param pull takes single messages (AMQP basic.get) before any consumer, beside exclusive and single active ones, and does
+     *     not count as a consumer
      */
-    record ConsumerSpec(String tag, boolean autoSettle, boolean exclusive, int priority, int initialCredit) {
+    record ConsumerSpec(
+            String tag, boolean autoSettle, boolean exclusive, int priority, int initialCredit, boolean pull) {
+        /** A consumer that does not pull. */
+        public ConsumerSpec(String tag, boolean autoSettle, boolean exclusive, int priority, int initialCredit) {
+            this(tag, autoSettle, exclusive, priority, initialCredit, false);
+        }
+
+        /** One that pulls. */
+        public static ConsumerSpec pulling(String tag, boolean autoSettle) {
+            return new ConsumerSpec(tag, autoSettle, false, 0, 0, true);
+        }
+
         /** A consumer of priority 0. */
         public ConsumerSpec(String tag, boolean autoSettle, boolean exclusive, int initialCredit) {
             this(tag, autoSettle, exclusive, 0, initialCredit);

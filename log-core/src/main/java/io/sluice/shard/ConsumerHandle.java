@@ -118,6 +118,12 @@ final class ConsumerHandle implements QueueConsumer {
     }
 
     @Override
+    public void retire() {
+        flush();
+        loop.put((Runnable) () -> queue.retire(this));
+    }
+
+    @Override
     public void drain(Runnable drained) {
         flush();
         loop.put((Runnable) () -> queue.drain(this, drained));

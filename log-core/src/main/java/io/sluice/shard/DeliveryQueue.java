@@ -7,6 +7,7 @@ import io.sluice.queue.DeliveryBatch;
 import io.sluice.queue.DeliveryEffects;
 import io.sluice.queue.DeliveryMachine;
 import io.sluice.queue.QueuePolicy;
+import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.QueueStats;
 import io.sluice.queue.Reference;
@@ -128,11 +129,10 @@ final class DeliveryQueue implements DeliveryEffects {
                     .then(() -> consumer.sink().closed("queue deleted"));
             return;
         }
-        int slot = machine.attach(
-                consumer.spec().autoSettle(),
-                consumer.spec().exclusive(),
-                consumer.spec().priority(),
-                consumer.spec().initialCredit());
+        QueueRef.ConsumerSpec wanted = consumer.spec();
+        int slot = wanted.pull()
+                ? machine.attachPull(wanted.autoSettle(), wanted.initialCredit())
+                : machine.attach(wanted.autoSettle(), wanted.exclusive(), wanted.priority(), wanted.initialCredit());
         if (slot < 0) {
             queues.out()
                     .of(consumer.sink().executor())
@@ -173,6 +173,13 @@ final class DeliveryQueue implements DeliveryEffects {
     void stop(ConsumerHandle consumer) {
         if (consumer.slot >= 0) {
             machine.stop(consumer.slot);
+        }
+    }
+
+    void retire(ConsumerHandle consumer) {
+        if (consumer.slot >= 0) {
+            machine.retire(consumer.slot);
+            touch();
         }
     }
 

@@ -68,12 +68,14 @@ class DeliveryMachineSimTest {
     /** What the model knows of a consumer. */
     private static final class Taker {
         final boolean auto;
+        boolean pulls;
         final int priority;
         final long arrival;
         int credit;
 
-        Taker(boolean auto, int priority, long arrival, int credit) {
+        Taker(boolean auto, boolean pulls, int priority, long arrival, int credit) {
             this.auto = auto;
+            this.pulls = pulls;
             this.priority = priority;
             this.arrival = arrival;
             this.credit = credit;
@@ -99,6 +101,7 @@ class DeliveryMachineSimTest {
         final Map<Long, Message> byPosition = new HashMap<>();
         final Map<Integer, Long> lastOfLevel = new HashMap<>();
         int active = -1;
+        boolean exclusive;
         int lastConsumer = -1;
         long next;
         long lastId;
@@ -150,7 +153,8 @@ class DeliveryMachineSimTest {
             assertThat(machine.readyBytes())
                     .isEqualTo(waiting.values().stream().mapToLong(m -> m.size).sum());
             assertThat(machine.unacked()).isEqualTo(held.size() + dying.size());
-            assertThat(machine.consumers()).isEqualTo(takers.size());
+            assertThat(machine.consumers()).isEqualTo((int)
+                    takers.values().stream().filter(t -> !t.pulls).count());
             long expected =
                     mayDeliver() && !waiting.isEmpty() ? waiting.firstEntry().getValue().position : Reference.NONE;
             assertThat(machine.nextPosition()).isEqualTo(expected);
@@ -162,7 +166,8 @@ class DeliveryMachineSimTest {
 
         boolean mayDeliver() {
             return policy.singleActiveConsumer()
-                    ? active >= 0 && takers.get(active).credit > 0
+                    ? takers.values().stream().anyMatch(t -> t.pulls && t.credit > 0)
+                            || active >= 0 && takers.get(active).credit > 0
                     : takers.values().stream().anyMatch(t -> t.credit > 0);
         }
 
@@ -341,15 +346,26 @@ class DeliveryMachineSimTest {
 
         void attach() {
             boolean settles = random.nextInt(4) == 0;
+            if (random.nextInt(4) == 0) {
+                int puller = machine.attachPull(settles, 1);
+                assertThat(takers).doesNotContainKey(puller);
+                takers.put(puller, new Taker(settles, true, 0, arrivals++, 1));
+                return;
+            }
             boolean alone = random.nextInt(6) == 0;
+            boolean somebody = takers.values().stream().anyMatch(t -> !t.pulls);
             int priority = random.nextInt(3);
             int consumer = machine.attach(settles, alone, priority, 2);
             if (consumer < 0) {
-                assertThat(takers).as("refused although nobody is there").isNotEmpty();
+                assertThat(somebody).as("refused although nobody is there").isTrue();
                 return;
             }
+            assertThat(exclusive || alone && somebody)
+                    .as("beside one that is alone")
+                    .isFalse();
+            exclusive = alone;
             assertThat(takers).doesNotContainKey(consumer);
-            takers.put(consumer, new Taker(settles, priority, arrivals++, 2));
+            takers.put(consumer, new Taker(settles, false, priority, arrivals++, 2));
             if (active < 0) {
                 active = consumer;
             }
@@ -409,14 +425,28 @@ class DeliveryMachineSimTest {
                 }
                 default -> {
                     if (!takers.isEmpty()) {
-                        cancel(anyConsumer());
+                        int consumer = anyConsumer();
+                        if (random.nextInt(3) == 0) {
+                            retire(consumer);
+                        } else {
+                            cancel(consumer);
+                        }
                     }
                 }
             }
         }
 
+        void retire(int consumer) {
+            Taker taker = takers.get(consumer);
+            exclusive &= taker.pulls;
+            taker.pulls = true;
+            taker.credit = 0;
+            machine.retire(consumer);
+            handOver(consumer);
+        }
+
         void cancel(int consumer) {
-            takers.remove(consumer);
+            exclusive &= takers.remove(consumer).pulls;
             held.values().removeIf(h -> {
                 if (h.consumer() == consumer) {
                     h.message().returned = true;
@@ -426,8 +456,13 @@ class DeliveryMachineSimTest {
                 return false;
             });
             machine.cancel(consumer);
-            if (active == consumer) {
+            handOver(consumer);
+        }
+
+        void handOver(int from) {
+            if (active == from) {
                 active = takers.entrySet().stream()
+                        .filter(other -> !other.getValue().pulls)
                         .min((a, b) -> a.getValue().priority != b.getValue().priority
                                 ? b.getValue().priority - a.getValue().priority
                                 : Long.compare(a.getValue().arrival, b.getValue().arrival))
@@ -473,6 +508,10 @@ class DeliveryMachineSimTest {
         }
 
         void checkTurn(int consumer, Taker taker) {
+            if (takers.values().stream().anyMatch(t -> t.pulls && t.credit > 0)) {
+                assertThat(taker.pulls).as("who pulls comes first").isTrue();
+                return;
+            }
             if (policy.singleActiveConsumer()) {
                 assertThat(consumer).as("single active consumer").isEqualTo(active);
                 return;

@@ -228,7 +228,8 @@ final class ChannelConsumer implements DeliverySink {
         if (open == 0) {
             leave();
         } else if (attachment != null) {
-            attachment.stop();
+            attachment.retire();
+            channel.ended(this);
         }
     }
 

@@ -142,7 +142,10 @@ final class ChannelConsumers {
             throw inUse(queue);
         }
         ChannelConsumer consumer = new ChannelConsumer(this, tag, queue, consume.noAck(), false, prefetch);
-        QueueConsumer end = attach(consumer, consume.exclusive(), clamp(priority));
+        QueueConsumer end = attach(
+                consumer,
+                new QueueRef.ConsumerSpec(
+                        connection + " " + tag, consume.noAck(), consume.exclusive(), clamp(priority), 0));
         CompletableFuture<@Nullable Void> applied = new CompletableFuture<>();
         end.drain(() -> applied.complete(null)); // has no credit yet; comes after a refusal, which is told the same way
         end.flush();
@@ -167,13 +170,8 @@ final class ChannelConsumers {
         return (int) Math.max(Integer.MIN_VALUE, Math.min(Integer.MAX_VALUE, priority));
     }
 
-    private QueueConsumer attach(ChannelConsumer consumer, boolean exclusive, int priority) {
-        QueueConsumer end = consumer.queue()
-                .attach(
-                        connection.caller(),
-                        new QueueRef.ConsumerSpec(
-                                connection + " " + consumer.tag(), consumer.isNoAck(), exclusive, priority, 0),
-                        consumer);
+    private QueueConsumer attach(ChannelConsumer consumer, QueueRef.ConsumerSpec spec) {
+        QueueConsumer end = consumer.queue().attach(connection.caller(), spec, consumer);
         consumer.attached(end);
         attached.add(consumer);
         return end;
@@ -205,9 +203,11 @@ final class ChannelConsumers {
 
     private void get(BasicMethod.Get get) {
         QueueRef queue = queue(get.queue());
+        refuseGetFromQuorumWithSingleActive(queue);
         ChannelConsumer consumer = new ChannelConsumer(this, "basic.get", queue, get.noAck(), true, 0);
         flushSettlements();
-        QueueConsumer end = attach(consumer, false, 0);
+        QueueConsumer end =
+                attach(consumer, QueueRef.ConsumerSpec.pulling(connection + " " + consumer.tag(), get.noAck()));
         CompletableFuture<@Nullable Void> drained = new CompletableFuture<>();
         consumer.begin();
         end.drain(() -> drained.complete(null));
@@ -224,6 +224,20 @@ final class ChannelConsumers {
             }
             consumer.cancel();
         });
+    }
+
+    /** As RabbitMQ has it, whose classic queues can be got from. */
+    private void refuseGetFromQuorumWithSingleActive(QueueRef queue) {
+        QueueSpec spec = queue.spec();
+        QueueDeclaration declaration = connection.host().table().queueDeclaration(spec.name());
+        if (spec.policy().singleActiveConsumer()
+                && declaration != null
+                && "quorum".equals(declaration.arguments().get("x-queue-type"))) {
+            throw new AmqpException(
+                    ReplyCode.RESOURCE_LOCKED,
+                    "cannot obtain access to locked " + ArgumentChecks.named(spec.name(), spec.vhost())
+                            + ". basic.get operations are not supported by quorum queues with single active consumer");
+        }
     }
 
     /** Writes deliveries from index {@code from} on, or keeps them while the channel is held back. */
@@ -400,9 +414,14 @@ final class ChannelConsumers {
         }
     }
 
-    /** A consumer left its queue: an auto-delete queue goes with its last one. */
+    /** A consumer left its queue. */
     void left(ChannelConsumer consumer) {
         attached.remove(consumer);
+        ended(consumer);
+    }
+
+    /** A consumer gets nothing more: an auto-delete queue goes with its last one. */
+    void ended(ChannelConsumer consumer) {
         String name = consumer.queue().spec().name();
         QueueDeclaration declaration = connection.host().table().queueDeclaration(name);
         if (declaration != null && declaration.autoDelete() && !consumer.isGet()) {
