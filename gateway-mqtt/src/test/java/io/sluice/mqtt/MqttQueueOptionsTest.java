@@ -179,6 +179,40 @@ class MqttQueueOptionsTest {
     }
 
     @Test
+    void anExpiredMessageReachesSubscribersOfItsDeadLetterTopicWithItsHistory() throws Exception {
+        boundQueue(
+                "dying",
+                QueuePolicy.builder()
+                        .deadLetterExchange("amq.topic")
+                        .deadLetterKey("dead.letters")
+                        .build());
+        Mqtt5BlockingClient online = client("online");
+        List<Mqtt5Publish> got = new CopyOnWriteArrayList<>();
+        online.toAsync().publishes(MqttGlobalPublishFilter.ALL, got::add);
+        online.connect();
+        online.subscribeWith().topicFilter("dead/#").qos(MqttQos.AT_LEAST_ONCE).send();
+        Mqtt5BlockingClient away = client("away");
+        away.connectWith().cleanStart(false).sessionExpiryInterval(600).send();
+        away.subscribeWith().topicFilter("dead/#").qos(MqttQos.AT_LEAST_ONCE).send();
+        away.disconnect();
+        online.publish(message("t/dying", "late").messageExpiryInterval(1).build());
+        await().until(() -> got.size() == 1);
+        away.toAsync().publishes(MqttGlobalPublishFilter.ALL, got::add);
+        away.connectWith().cleanStart(false).sessionExpiryInterval(0).send();
+        await().until(() -> got.size() == 2);
+        for (Mqtt5Publish letter : got) {
+            assertThat(letter.getTopic()).hasToString("dead/letters");
+            assertThat(letter.getPayloadAsBytes()).isEqualTo("late".getBytes(UTF_8));
+            assertThat(letter.getMessageExpiryInterval()).isEmpty();
+            assertThat(letter.getUserProperties().asList())
+                    .extracting(p -> p.getName() + "=" + p.getValue())
+                    .contains("x-death-reason=expired", "x-death-queue=dying");
+        }
+        online.disconnect();
+        away.disconnect();
+    }
+
+    @Test
     void aFullQueueIsAQuotaInMqtt5AndAcknowledgedInMqtt3() throws Exception {
         QueueRef queue = boundQueue(
                 "full",

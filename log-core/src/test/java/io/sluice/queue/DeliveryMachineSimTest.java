@@ -345,6 +345,9 @@ class DeliveryMachineSimTest {
         }
 
         void attach() {
+            if (takers.size() >= 12) {
+                return;
+            }
             boolean settles = random.nextInt(4) == 0;
             if (random.nextInt(4) == 0) {
                 int puller = machine.attachPull(settles, 1);

@@ -254,17 +254,23 @@ public final class RecordToPublish {
     }
 
     private byte[] topic(RecordView record, byte @Nullable [] exact, byte @Nullable [] routingKey) {
-        if (exact != null) {
-            return exact;
-        }
         byte[] key = record.keyBytes();
-        if (mqttOrigin) {
-            return key == null ? EMPTY : key;
+        if (exact != null || mqttOrigin) {
+            byte[] published = exact != null ? exact : key == null ? EMPTY : key;
+            return routingKey == null ? published : readdressed(published, routingKey);
         }
         byte[] address = routingKey != null ? routingKey : key;
         return address == null
                 ? EMPTY
                 : TopicNames.topicOfKey(new String(address, UTF_8)).getBytes(UTF_8);
+    }
+
+    /** The topic of a message that was published to another one: a dead letter has the key that it was dead-lettered with. */
+    private static byte[] readdressed(byte[] published, byte[] routingKey) {
+        String key = new String(routingKey, UTF_8);
+        return TopicNames.keyOfTopic(new String(published, UTF_8)).equals(key)
+                ? published
+                : TopicNames.topicOfKey(key).getBytes(UTF_8);
     }
 
     /** Topic name; not to be changed. */

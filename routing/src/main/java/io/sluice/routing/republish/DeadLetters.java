@@ -87,7 +87,7 @@ public final class DeadLetters implements Republisher {
             outcome.settled();
             return;
         }
-        String topic = RecordAddress.topic(record);
+        String topic = key.equals(oldKey) ? RecordAddress.topic(record) : null;
         Copy completion = new Copy(route, outcome);
         PublishBatch copy = copy(queue, exchange, key, deaths, stored, completion);
         if (route.direct().length > 0) {
