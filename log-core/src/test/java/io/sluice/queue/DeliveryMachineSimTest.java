@@ -346,10 +346,10 @@ class DeliveryMachineSimTest {
 
         void attach() {
             if (takers.size() >= 12) {
-                return;
+                cancel(anyConsumer());
             }
             boolean settles = random.nextInt(4) == 0;
-            if (random.nextInt(4) == 0) {
+            if (random.nextInt(10) == 0) {
                 int puller = machine.attachPull(settles, 1);
                 assertThat(takers).doesNotContainKey(puller);
                 takers.put(puller, new Taker(settles, true, 0, arrivals++, 1));
@@ -429,7 +429,7 @@ class DeliveryMachineSimTest {
                 default -> {
                     if (!takers.isEmpty()) {
                         int consumer = anyConsumer();
-                        if (random.nextInt(3) == 0) {
+                        if (random.nextInt(6) == 0) {
                             retire(consumer);
                         } else {
                             cancel(consumer);
