@@ -7,6 +7,7 @@ import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.Reference;
 import io.sluice.queue.index.MemoryBlocks;
 import io.sluice.queue.index.QueueIndex;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -25,6 +26,7 @@ import org.openjdk.jmh.annotations.State;
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class DeliveryMachineBenchmark {
+    private static final int BACKLOG = 100_000;
     private static final int MESSAGES = 1_000;
     private static final int PREFETCH = 50;
     private static final int CONSUMERS = 4;
@@ -34,6 +36,13 @@ public class DeliveryMachineBenchmark {
     private DeliveryMachine windowed;
     private DeliveryMachine waiting;
     private DeliveryMachine dropping;
+    private DeliveryMachine prioritized;
+    private DeliveryMachine settling;
+    private DeliveryMachine delayed;
+    private final Settlements settlements = new Settlements();
+    private final Due due = new Due();
+    private final Random random = new Random(1);
+    private long now = 1_800_000_000_000L;
     private int consumer;
     private long offset;
 
@@ -51,6 +60,11 @@ public class DeliveryMachineBenchmark {
         enqueue(waiting);
         dropping =
                 new DeliveryMachine(QueuePolicy.builder().deadLetterExchange("").build(), new MemoryBlocks(), 0);
+        prioritized = new DeliveryMachine(QueuePolicy.builder().maxPriority(10).build(), new MemoryBlocks(), 0);
+        prioritized.attach(false, false, 0, DeliveryMachine.UNLIMITED);
+        settling = new DeliveryMachine(QueuePolicy.NONE, new MemoryBlocks(), 0);
+        settling.attach(true, false, 0, DeliveryMachine.UNLIMITED);
+        delayed = new DeliveryMachine(QueuePolicy.builder().delayed(true).build(), new MemoryBlocks(), now);
         dropping.attach(false, false, 0, DeliveryMachine.UNLIMITED);
     }
 
@@ -111,6 +125,60 @@ public class DeliveryMachineBenchmark {
         return check(windowed.ready() + windowed.unacked());
     }
 
+    /** As {@link #enqueueDeliverAck} with ten priorities, which come in turn; delivered highest first. */
+    @Benchmark
+    @OperationsPerInvocation(MESSAGES)
+    public long priorities() {
+        for (int i = 0; i < MESSAGES; i++) {
+            prioritized.enqueue(Reference.position(3, offset++), Reference.fresh(256, i % 10), Reference.NEVER, 0, 0);
+        }
+        dispatchAll(prioritized);
+        for (int i = 0; i < MESSAGES; i++) {
+            prioritized.ack(consumer, deliveries.ids[i], deliveries);
+        }
+        return check(prioritized.ready() + prioritized.unacked());
+    }
+
+    /** A backlog that grows beyond what the heap keeps decoded, then goes to a consumer that settles by receipt. */
+    @Benchmark
+    @OperationsPerInvocation(BACKLOG)
+    public long longBacklog() {
+        deliveries.clear();
+        for (int i = 0; i < BACKLOG; i++) {
+            settling.enqueue(Reference.position(3, offset++), Reference.fresh(256, 0), Reference.NEVER, 0, 0);
+        }
+        while (settling.nextPosition() != Reference.NONE) {
+            settling.dispatch(settlements);
+        }
+        if (settling.ready() != 0) {
+            throw new IllegalStateException(settling.ready() + " messages left");
+        }
+        return settlements.sum;
+    }
+
+    /** Delayed by random times up to a minute; then the minute passes in steps of 100 ms, and each is settled when it is due. */
+    @Benchmark
+    @OperationsPerInvocation(MESSAGES)
+    public long delayUntilDue() {
+        for (int i = 0; i < MESSAGES; i++) {
+            long due = now + 1 + random.nextInt(60_000);
+            delayed.enqueue(Reference.position(3, offset++), Reference.fresh(256, 0), due, now, now);
+        }
+        long end = now + 60_100;
+        while (now < end) {
+            now += 100;
+            due.size = 0;
+            delayed.expire(now, due);
+            for (int i = 0; i < due.size; i++) {
+                delayed.deadLettered(due.ids[i], due);
+            }
+        }
+        if (delayed.ready() + delayed.unacked() != 0) {
+            throw new IllegalStateException(delayed.ready() + " messages are not due");
+        }
+        return due.sum;
+    }
+
     private void enqueue(DeliveryMachine machine) {
         for (int i = 0; i < MESSAGES; i++) {
             machine.enqueue(Reference.position(3, offset++), Reference.fresh(256, 0), Reference.NEVER, 0, 0);
@@ -169,6 +237,68 @@ public class DeliveryMachineBenchmark {
         @Override
         public void purged(QueueIndex references) {
             sum += references.size();
+        }
+    }
+
+    /** Takes what settles by receipt. */
+    private static final class Settlements implements DeliveryEffects {
+        private long sum;
+
+        @Override
+        public void deliver(int consumer, long deliveryId, long position, long state, boolean settled) {
+            sum += position;
+        }
+
+        @Override
+        public void settled(long position) {
+            sum ^= position;
+        }
+
+        @Override
+        public void failed(long position, int deliveryCount) {
+            throw new IllegalStateException("failed");
+        }
+
+        @Override
+        public void deadLetter(long deliveryId, long position, long state, DeathReason reason) {
+            throw new IllegalStateException("dead letter");
+        }
+
+        @Override
+        public void purged(QueueIndex references) {
+            throw new IllegalStateException("purged");
+        }
+    }
+
+    /** Takes what falls due. */
+    private static final class Due implements DeliveryEffects {
+        private final long[] ids = new long[MESSAGES];
+        private int size;
+        private long sum;
+
+        @Override
+        public void deliver(int consumer, long deliveryId, long position, long state, boolean settled) {
+            throw new IllegalStateException("delivered");
+        }
+
+        @Override
+        public void settled(long position) {
+            sum ^= position;
+        }
+
+        @Override
+        public void failed(long position, int deliveryCount) {
+            throw new IllegalStateException("failed");
+        }
+
+        @Override
+        public void deadLetter(long deliveryId, long position, long state, DeathReason reason) {
+            ids[size++] = deliveryId;
+        }
+
+        @Override
+        public void purged(QueueIndex references) {
+            throw new IllegalStateException("purged");
         }
     }
 }

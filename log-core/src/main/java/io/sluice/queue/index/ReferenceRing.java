@@ -14,6 +14,8 @@ final class ReferenceRing {
     private long @Nullable [] expiries;
     private int head;
     private int size;
+    // most there were since it was last emptied
+    private int peak;
 
     int size() {
         return size;
@@ -33,6 +35,9 @@ final class ReferenceRing {
             expiries[at] = expiry;
         }
         size++;
+        if (size > peak) {
+            peak = size;
+        }
     }
 
     long position(int index) {
@@ -52,12 +57,14 @@ final class ReferenceRing {
         size--;
     }
 
-    /** Forgets all references, and the arrays if they are larger than {@code keep}. */
+    /** Forgets all references, and the arrays if they are larger than {@code keep} and were mostly unused since the last time. */
     void clear(int keep) {
+        boolean roomy = peak < positions.length / 4;
         head = 0;
         size = 0;
+        peak = 0;
         expiries = null;
-        if (positions.length > keep) {
+        if (positions.length > keep && (roomy || keep == 0)) {
             positions = EMPTY;
             states = EMPTY;
         }
