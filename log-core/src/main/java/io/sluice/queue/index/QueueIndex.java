@@ -1,7 +1,7 @@
 package io.sluice.queue.index;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.PooledByteBufAllocator;
+import io.netty.buffer.Unpooled;
 import io.sluice.queue.ReferenceVisitor;
 
 /**
@@ -129,7 +129,7 @@ public final class QueueIndex {
     }
 
     private void seal() {
-        ByteBuf out = PooledByteBufAllocator.DEFAULT.buffer(2 * block);
+        ByteBuf out = Unpooled.buffer(2 * block);
         try {
             ReferenceCodec codec = new ReferenceCodec();
             codec.reset();
@@ -172,7 +172,7 @@ public final class QueueIndex {
     }
 
     private void decode(long id, ReferenceVisitor visitor) {
-        ByteBuf bytes = PooledByteBufAllocator.DEFAULT.buffer(2 * block);
+        ByteBuf bytes = Unpooled.buffer(2 * block);
         try {
             store.get(id, bytes);
             new ReferenceCodec().read(bytes, block, visitor);

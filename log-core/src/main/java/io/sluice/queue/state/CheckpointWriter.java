@@ -1,7 +1,7 @@
 package io.sluice.queue.state;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.PooledByteBufAllocator;
+import io.netty.buffer.Unpooled;
 import io.sluice.queue.DeliveryMachine;
 import io.sluice.queue.DeliveryMachine.DeliveredVisitor;
 import io.sluice.queue.Reference;
@@ -27,7 +27,7 @@ public final class CheckpointWriter implements ReferenceVisitor, DeliveredVisito
     private final Iterator<Long> ids;
     private final RecoveredState unopened;
     private final LongFunction<@Nullable DeliveryMachine> machines;
-    private final ByteBuf references = PooledByteBufAllocator.DEFAULT.buffer();
+    private final ByteBuf references = Unpooled.buffer();
     private final ReferenceCodec codec = new ReferenceCodec();
     private boolean begun;
     private long bytes;
@@ -76,7 +76,7 @@ public final class CheckpointWriter implements ReferenceVisitor, DeliveredVisito
      * @return true if the checkpoint is complete
      */
     public boolean write(int max, Consumer<ByteBuf> writer) {
-        ByteBuf out = PooledByteBufAllocator.DEFAULT.buffer();
+        ByteBuf out = Unpooled.buffer();
         try {
             if (!begun) {
                 begun = true;
