@@ -85,7 +85,7 @@ class MqttHostileTest {
         "properties longer than the packet, 300500016120" + "00, properties exceed their packet, e00181",
         "PUBREL, 62020001, packet type 6 belongs to QoS 2, e0019b",
         "SUBSCRIBE without filter, 8203000100, SUBSCRIBE without a topic filter, e00182",
-        "filter longer than the packet, 820700010000ff6100, 'malformed packet: it ends early', e00181",
+        "filter longer than the packet, 820700010000ff6100, 'malformed packet: SUBSCRIBE: it ends early', e00181",
         "reserved packet type 0, 0000, packet type 0 from a client, e00182",
     })
     void afterConnect(String name, String bytes, String line, String answer) throws Exception {

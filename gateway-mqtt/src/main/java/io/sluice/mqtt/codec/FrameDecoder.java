@@ -10,9 +10,10 @@ import io.netty.handler.codec.mqtt.MqttDecoder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Cuts the byte stream into control packets (MQTT 5.0 section 2.1) within a size limit. PUBLISH, PUBACK and PINGREQ go straight
- * to the {@link Sink} without an object per packet; every other packet goes through netty's {@code MqttDecoder}, which is in the
- * pipeline only meanwhile: a connection that just listens does not hold one. After a malformed packet it discards all input.
+ * Cuts the byte stream into control packets (MQTT 5.0 section 2.1) within a size limit. PUBLISH, PUBACK and PINGREQ go
+ * straight to the {@link Sink} without an object per packet; every other packet goes through {@link PacketCheck} and netty's
+ * {@code MqttDecoder}, which is in the pipeline only meanwhile: a connection that just listens does not hold one. After a
+ * malformed packet it discards all input.
  *
  * <pre>
  *  byte 1        bytes 2..5               remaining length bytes
@@ -64,6 +65,7 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
     private boolean discarding;
     private boolean decoding;
     private boolean decoded;
+    private boolean cutShort;
     private int connectLevel;
     private @Nullable ByteBuf input;
 
@@ -89,6 +91,11 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
     /** Protocol level of the CONNECT, known as soon as its first bytes are; 0 if there is none or it is not MQTT. */
     public int connectLevel() {
         return connectLevel;
+    }
+
+    /** True if the channel closed while input was held that was not worked on. */
+    public boolean cutShort() {
+        return cutShort;
     }
 
     /** The codec made a message of the packet it was given. */
@@ -135,6 +142,8 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
+        ByteBuf in = input;
+        cutShort = in != null && in.isReadable();
         discarding = true;
         releaseInput();
         ctx.fireChannelInactive();
@@ -249,30 +258,40 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
                 if (connected) {
                     throw new ProtocolViolation(ReasonCode.PROTOCOL_ERROR, "second CONNECT");
                 }
+                requireFlags(type, flags, 0);
                 checkConnect(in, at, end);
             }
-            case SUBSCRIBE, UNSUBSCRIBE -> {
-                if (flags != 2) {
-                    throw new ProtocolViolation(ReasonCode.MALFORMED_PACKET, "reserved flags of packet type " + type);
-                }
-                return;
+            case SUBSCRIBE -> {
+                requireFlags(type, flags, 2);
+                PacketCheck.subscribe(in, at, end, version5);
             }
-            case DISCONNECT -> {}
+            case UNSUBSCRIBE -> {
+                requireFlags(type, flags, 2);
+                PacketCheck.unsubscribe(in, at, end, version5);
+            }
+            case DISCONNECT -> {
+                requireFlags(type, flags, 0);
+                PacketCheck.disconnect(in, at, end, version5);
+            }
             case AUTH -> {
                 if (!version5) {
                     throw new ProtocolViolation(ReasonCode.MALFORMED_PACKET, "packet type 15 in MQTT 3.1.1");
                 }
+                requireFlags(type, flags, 0);
             }
             case 5, 6, 7 ->
                 throw new ProtocolViolation(ReasonCode.QOS_NOT_SUPPORTED, "packet type " + type + " belongs to QoS 2");
             default -> throw new ProtocolViolation(ReasonCode.PROTOCOL_ERROR, "packet type " + type + " from a client");
         }
-        if (flags != 0) {
+    }
+
+    private static void requireFlags(int type, int flags, int required) {
+        if (flags != required) {
             throw new ProtocolViolation(ReasonCode.MALFORMED_PACKET, "reserved flags of packet type " + type);
         }
     }
 
-    /** Protocol name and level (section 3.1.2.1, 3.1.2.2): only levels 4 and 5 of MQTT reach the codec. */
+    /** Protocol name and level (section 3.1.2.1, 3.1.2.2): only levels 4 and 5 of MQTT reach the codec; then the rest. */
     private void checkConnect(ByteBuf in, int at, int end) {
         if (end - at < 2) {
             throw new ProtocolViolation(ReasonCode.MALFORMED_PACKET, "CONNECT without protocol name");
@@ -293,6 +312,7 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
                     ReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
                     mqtt ? "protocol level " + level + " is not supported" : "protocol name is not MQTT");
         }
+        PacketCheck.connect(in, at + 2 + length + 1, end, level == 5);
     }
 
     private void puback(int first, ByteBuf in, int at, int remaining) {
@@ -302,6 +322,9 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
         int packetId = in.getUnsignedShort(at);
         if (packetId == 0) {
             throw new ProtocolViolation(ReasonCode.PROTOCOL_ERROR, "PUBACK with packet identifier 0");
+        }
+        if (remaining > 3) {
+            PacketCheck.pubackProperties(in, at + 3, at + remaining);
         }
         sink.puback(packetId, remaining > 2 ? in.getUnsignedByte(at + 2) : 0);
     }

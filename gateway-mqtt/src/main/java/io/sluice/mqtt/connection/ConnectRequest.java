@@ -18,7 +18,8 @@ import io.sluice.routing.Sessions.StoredWill;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A checked CONNECT (MQTT 5.0 section 3.1, MQTT 3.1.1 section 3.1).
+ * A checked CONNECT (MQTT 5.0 section 3.1, MQTT 3.1.1 section 3.1); its encoding, flags and property bounds were checked as its
+ * bytes came in.
  *
  * @param clientId empty = the server assigns one
  * @param sessionExpirySeconds -1 = never; MQTT 3.1.1: 0 for a clean session, else -1
@@ -61,9 +62,6 @@ record ConnectRequest(
             throw new ProtocolViolation(
                     ReasonCode.CLIENT_ID_NOT_VALID, "empty client identifier without clean session");
         }
-        if (!mqtt5 && header.hasPassword() && !header.hasUserName()) {
-            throw new ProtocolViolation(ReasonCode.MALFORMED_PACKET, "password without user name");
-        }
         if (properties.getProperty(MqttProperties.AUTHENTICATION_METHOD) != null) {
             throw new ProtocolViolation(ReasonCode.BAD_AUTHENTICATION_METHOD, "no authentication method is supported");
         }
@@ -77,9 +75,6 @@ record ConnectRequest(
         }
         long receiveMaximum = number(properties, MqttProperties.RECEIVE_MAXIMUM, 65_535);
         long maxPacket = number(properties, MqttProperties.MAXIMUM_PACKET_SIZE, UNLIMITED);
-        if (receiveMaximum == 0 || maxPacket == 0) {
-            throw new ProtocolViolation(ReasonCode.PROTOCOL_ERROR, "receive maximum or maximum packet size is 0");
-        }
         if (payload.userName() != null && !Utf8.isValid(payload.userName())) {
             throw new ProtocolViolation(ReasonCode.MALFORMED_PACKET, "user name is not UTF-8");
         }

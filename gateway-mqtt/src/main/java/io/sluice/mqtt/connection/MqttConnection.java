@@ -504,7 +504,12 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
 
     @Override
     public void channelInactive(ChannelHandlerContext context) {
-        end(true, state instanceof Connected ? "connection lost" : null);
+        if (state instanceof AwaitingConnect) {
+            // A connection without a byte is somebody's probe of the port.
+            end(false, decoder.cutShort() ? "connection lost within its CONNECT" : null);
+        } else {
+            end(true, state instanceof Connected ? "connection lost" : "connection lost before it was accepted");
+        }
     }
 
     @Override

@@ -9,7 +9,6 @@ import io.sluice.access.Caller;
 import io.sluice.access.Operation;
 import io.sluice.access.Resource;
 import io.sluice.mqtt.codec.PacketWriter;
-import io.sluice.mqtt.codec.ProtocolViolation;
 import io.sluice.mqtt.codec.ReasonCode;
 import io.sluice.mqtt.codec.Topics;
 import io.sluice.mqtt.session.Outbound;
@@ -86,9 +85,6 @@ final class Subscriptions {
 
     void subscribe(MqttSubscribeMessage packet) {
         List<MqttTopicSubscription> filters = packet.payload().topicSubscriptions();
-        if (filters.isEmpty()) {
-            throw new ProtocolViolation(ReasonCode.PROTOCOL_ERROR, "SUBSCRIBE without a topic filter");
-        }
         int identifier = identifier(packet.idAndPropertiesVariableHeader().properties());
         Pending pending = new Pending(SUBACK, packet.variableHeader().messageId(), filters.size());
         for (int i = 0; i < filters.size(); i++) {
@@ -158,14 +154,7 @@ final class Subscriptions {
 
     private static int identifier(MqttProperties properties) {
         List<? extends MqttProperty<?>> found = identifiers(properties);
-        if (found.isEmpty()) {
-            return 0;
-        }
-        int identifier = ((MqttProperties.IntegerProperty) found.get(0)).value();
-        if (found.size() > 1 || identifier == 0) {
-            throw new ProtocolViolation(ReasonCode.PROTOCOL_ERROR, "subscription identifier 0 or given twice");
-        }
-        return identifier;
+        return found.isEmpty() ? 0 : ((MqttProperties.IntegerProperty) found.get(0)).value();
     }
 
     @SuppressWarnings({"unchecked", "rawtypes"}) // the codec's lists are raw
@@ -188,9 +177,6 @@ final class Subscriptions {
 
     void unsubscribe(MqttUnsubscribeMessage packet) {
         List<String> filters = packet.payload().topics();
-        if (filters.isEmpty()) {
-            throw new ProtocolViolation(ReasonCode.PROTOCOL_ERROR, "UNSUBSCRIBE without a topic filter");
-        }
         Pending pending = new Pending(UNSUBACK, packet.variableHeader().messageId(), filters.size());
         for (int i = 0; i < filters.size(); i++) {
             String filter = filters.get(i);
