@@ -219,10 +219,14 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
 
     @Override
     public void stopped() {
-        pipeline.drain(idle);
-        queues.endTurn();
-        if (pipeline.failure() == null) {
-            queues.checkpoint(idle);
+        try {
+            pipeline.drain(idle);
+            queues.endTurn();
+            if (pipeline.failure() == null) {
+                queues.checkpoint(idle);
+            }
+        } catch (RuntimeException e) {
+            LOG.error("The queues are not written down at the stop; the next start replays the journal", e);
         }
         pipeline.failAll(stopping());
         out.post();

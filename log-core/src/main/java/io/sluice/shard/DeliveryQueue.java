@@ -58,7 +58,7 @@ final class DeliveryQueue implements DeliveryEffects {
         this.queues = queues;
         QueuePolicy policy = handle.spec().policy();
         machine = new DeliveryMachine(policy, queues.blocks(), queues.now());
-        unusedSince = queues.now();
+        unusedSince = queues.currentMillis();
         delta = handle.spec().durable() ? new QueueDelta() : null;
     }
 
@@ -118,7 +118,7 @@ final class DeliveryQueue implements DeliveryEffects {
 
     /** The queue is in use. */
     void touch() {
-        unusedSince = queues.now();
+        unusedSince = queues.currentMillis();
         queues.markDirty(this);
     }
 

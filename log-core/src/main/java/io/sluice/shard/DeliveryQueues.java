@@ -168,6 +168,11 @@ final class DeliveryQueues implements Queues {
         return now;
     }
 
+    /** Epoch milliseconds by the clock: {@link #now} may be as old as the shard was idle. */
+    long currentMillis() {
+        return clock.epochMillis();
+    }
+
     BlockStore blocks() {
         return blocks;
     }
@@ -422,6 +427,8 @@ final class DeliveryQueues implements Queues {
             journal().abandon();
         }
         byId.put(spec.id().value(), handle);
+        // from now on time counts: it may go unused
+        markDirty(handle.queue());
         if (known || !spec.durable()) {
             handle.publish(handle.queue().machine().ready(), 0, 0);
             opened.complete(handle);

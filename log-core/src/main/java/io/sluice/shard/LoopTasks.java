@@ -20,11 +20,10 @@ final class LoopTasks {
         return task;
     }
 
-    /** Posts all tasks. */
+    /** Posts all tasks. A shard that has ended runs its own at once, which may come back here. */
     void post() {
-        for (int i = 0; i < open.size(); i++) {
-            open.get(i).post();
+        while (!open.isEmpty()) {
+            open.remove(open.size() - 1).post();
         }
-        open.clear();
     }
 }

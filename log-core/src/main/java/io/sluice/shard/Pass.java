@@ -19,6 +19,9 @@ final class Pass {
     final ArrayList<PublishBatch> publishes = new ArrayList<>();
     final ArrayList<Produce> produces = new ArrayList<>();
     final ArrayList<Follower> followers = new ArrayList<>();
+    /** How many of them ran. */
+    int followed;
+
     final ArrayList<JournalEntry> journals = new ArrayList<>();
     /** Batches that reached their size, in order; the open ones of the same partitions follow them. */
     final ArrayList<OpenBatch> full = new ArrayList<>();
@@ -144,6 +147,7 @@ final class Pass {
         publishes.clear();
         produces.clear();
         followers.clear();
+        followed = 0;
         journals.clear();
         refusables.clear();
         full.clear();

@@ -516,7 +516,17 @@ final class PublishPipeline {
 
     private void complete(Pass pass) {
         LogException error = pass.error;
-        int followed = error == null ? feedQueues(pass) : 0;
+        LogException unfed = null;
+        if (error == null) {
+            try {
+                feedQueues(pass);
+            } catch (LogException e) {
+                // no refusal: all is stored, and the next start feeds it
+                unfed = new LogException(
+                        Reason.FENCED, "stored, but a queue cannot take it before a restart: " + e.getMessage(), e);
+                error = unfed;
+            }
+        }
         for (int i = 0; i < pass.publishes.size(); i++) {
             PublishBatch batch = pass.publishes.get(i);
             out.of(batch.completion().executor()).published(batch, error);
@@ -533,32 +543,30 @@ final class PublishPipeline {
         for (int i = 0; i < pass.journals.size(); i++) {
             pass.journals.get(i).written(failure == null ? pass.journalError : failure);
         }
-        for (int i = followed; i < pass.followers.size(); i++) {
-            pass.followers.get(i).command().run();
+        while (pass.followed < pass.followers.size()) {
+            pass.followers.get(pass.followed++).command().run();
         }
         pass.reset();
         if (free.size() < 8) {
             free.addLast(pass);
         }
+        if (unfed != null) {
+            throw unfed;
+        }
     }
 
-    /**
-     * The queues of the pass's messages learn of them, in publish order; followers among them run in their places.
-     *
-     * @return number of followers that ran
-     */
-    private int feedQueues(Pass pass) {
+    /** The queues of the pass's messages learn of them, in publish order; followers among them run in their places. */
+    private void feedQueues(Pass pass) {
         MemoryBatch passing = pass.memory;
         if (passing != null) {
             // held, since a follower may settle what it has fed so far
             memory.refer(passing.baseOffset());
         }
-        int followed = 0;
         int refusables = 0;
         for (int i = 0; i < pass.messages; i++) {
-            while (followed < pass.followers.size()
-                    && pass.followers.get(followed).messages() == i) {
-                pass.followers.get(followed++).command().run();
+            while (pass.followed < pass.followers.size()
+                    && pass.followers.get(pass.followed).messages() == i) {
+                pass.followers.get(pass.followed++).command().run();
             }
             OpenBatch source = pass.sources[i];
             TargetSet targets = pass.targets[i];
@@ -584,7 +592,6 @@ final class PublishPipeline {
         if (passing != null) {
             memory.settle(passing.baseOffset());
         }
-        return followed;
     }
 
     private static LogException diskIsFull() {

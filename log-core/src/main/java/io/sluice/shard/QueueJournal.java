@@ -175,8 +175,8 @@ final class QueueJournal {
         }
         long now = clock.epochMillis();
         OpenBatch batch = new OpenBatch(state);
-        boolean last = writer.write(slice, value -> batch.add(value, now, Durability.GROUP));
         try {
+            boolean last = writer.write(slice, value -> batch.add(value, now, Durability.GROUP));
             batch.append();
             sliceOnItsWay = true;
             pipeline.commitThen(() -> sliceOnItsWay = false);
@@ -187,7 +187,7 @@ final class QueueJournal {
         } catch (LogException e) {
             batch.discard();
             if (!refused) {
-                LOG.warn("No checkpoint of queues, the journal refused it: {}", e.getMessage());
+                LOG.warn("No checkpoint of queues: {}", e.getMessage());
             }
             refused = true;
             abandon();

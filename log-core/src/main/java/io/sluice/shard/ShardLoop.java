@@ -88,7 +88,7 @@ final class ShardLoop {
      */
     boolean step() {
         boolean told = signalled.getAndSet(false);
-        return turn() || told;
+        return turn() || told || !inbox.isEmpty();
     }
 
     /** Takes the message unless the inbox is full; a refusal is counted. */

@@ -2,13 +2,23 @@ package io.sluice.shard;
 
 import static io.sluice.shard.Invariant.A_PASS_IS_ALL_OR_NOTHING;
 import static io.sluice.shard.Invariant.CONFIRMED_IS_NEVER_LOST;
+import static io.sluice.shard.Invariant.DEAD_LETTER_REASON_IS_TRUE;
+import static io.sluice.shard.Invariant.DELAYED_ARRIVES;
+import static io.sluice.shard.Invariant.NOTHING_EXPIRED_IS_DELIVERED;
 import static io.sluice.shard.Invariant.NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED;
+import static io.sluice.shard.Invariant.NOTHING_IS_DUE_EARLY;
 import static io.sluice.shard.Invariant.ORDER_AMONG_FIRST_DELIVERIES;
+import static io.sluice.shard.Invariant.PRIORITY_AND_EXPIRY_SURVIVE;
+import static io.sluice.shard.Invariant.PURGED_STAYS_PURGED;
 import static io.sluice.shard.Invariant.REPLAYED_INDEX_EQUALS_LIVE_INDEX;
 import static io.sluice.shard.Invariant.SETTLED_STAYS_SETTLED;
 
 import io.sluice.log.Durability;
 import io.sluice.log.LogException.Reason;
+import io.sluice.queue.DeathReason;
+import io.sluice.queue.Overflow;
+import io.sluice.queue.QueuePolicy;
+import io.sluice.queue.TargetSet.Stamp;
 import io.sluice.shard.CoreSimulation.Held;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -18,12 +28,22 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.LongPredicate;
+import java.util.function.LongSupplier;
 
 /** What a publisher and a consumer may expect of the core, kept in plain collections. */
 final class CoreModel {
+    /** No expiry. */
+    private static final long NEVER = Long.MAX_VALUE;
+
     private final Map<Integer, Message> messages = new HashMap<>();
+    private final LongSupplier clock;
     private long rank;
     private long changes;
+
+    /** {@code clock} tells epoch ms. */
+    CoreModel(LongSupplier clock) {
+        this.clock = clock;
+    }
 
     /** A message as published. */
     static final class Message {
@@ -41,6 +61,18 @@ final class CoreModel {
         boolean judged;
 
         long rank;
+        int priority;
+        /** Milliseconds, -1 = for ever. */
+        long timeToLive = -1;
+
+        long submittedAt;
+        /** When queues knew of it at the latest, epoch ms; -1 = nobody knows yet. */
+        long fedAt = -1;
+        /** A queue that it was sent to was full, its publisher was told. */
+        boolean turnedAway;
+        /** Deliveries that cannot be judged yet. */
+        final List<Delivered> unjudged = new ArrayList<>();
+
         /** By a Kafka client, not by a publish: order is kept among the messages of each kind. */
         boolean produced;
 
@@ -58,6 +90,14 @@ final class CoreModel {
             this.asked = asked;
         }
     }
+
+    /**
+     * Handed over by the core.
+     *
+     * @param at epoch ms
+     * @param expiry what the record says, epoch ms, -1 = nothing
+     */
+    private record Delivered(Queue queue, long at, long expiry) {}
 
     /** A message in one queue. */
     static final class Copy {
@@ -84,7 +124,15 @@ final class CoreModel {
         /** What took its place in the dead-letter queue; null if it was not rejected or there was none. */
         Copy successor;
 
+        /** On its way to the dead letters, or there. */
         boolean rejected;
+        /** Why, as the core said; null if it did not yet. */
+        DeathReason death;
+        /** The queue was certainly full for it. */
+        boolean turnedAway;
+        /** It may have been turned away before a restart brought it back, to no certain place. */
+        boolean displaced;
+
         /** The purge that may have taken it; null once a rest or a start has shown what it did. */
         Purge purge;
 
@@ -92,6 +140,43 @@ final class CoreModel {
             this.message = message;
             this.queue = queue;
             this.level = message.asked;
+        }
+
+        @Override
+        public String toString() {
+            return "m" + message.serial + " (rank " + message.rank + ", priority " + message.priority
+                    + ", time to live "
+                    + timeToLive() + (delivered ? ", delivered" : "") + (settled ? ", settled " + how : "")
+                    + (rejected ? ", died" : "") + (displaced ? ", displaced" : "") + ") of " + queue.policy
+                    + " with at most " + queue.atMost;
+        }
+
+        int priorityLevel() {
+            return queue.level(message.priority);
+        }
+
+        /** True if it is delivered first of the two, when both wait. */
+        boolean isBefore(Copy other) {
+            return priorityLevel() != other.priorityLevel()
+                    ? priorityLevel() > other.priorityLevel()
+                    : message.rank < other.message.rank;
+        }
+
+        /** Milliseconds it may stay, -1 = for ever. */
+        long timeToLive() {
+            long ofQueue = queue.policy.messageTtl();
+            long own = message.timeToLive;
+            return own < 0 ? ofQueue : ofQueue < 0 ? own : Math.min(own, ofQueue);
+        }
+
+        /** Epoch ms up to which it certainly lives. */
+        long earliestExpiry() {
+            return timeToLive() < 0 ? NEVER : message.submittedAt + timeToLive();
+        }
+
+        /** Its publisher was told, or may not know yet, that the queue was full. */
+        boolean mayBeTurnedAway() {
+            return queue.policy.refusesPublishes() && (!message.confirmed || message.turnedAway);
         }
     }
 
@@ -119,24 +204,43 @@ final class CoreModel {
     static final class Queue {
         final long id;
         final boolean durable;
-        final int deliveryLimit;
+        final QueuePolicy policy;
         final boolean hasDeadLetters;
         final TreeMap<Long, Copy> copies = new TreeMap<>();
-        /** Ranks of first deliveries by delivery id, in this life. */
-        final TreeMap<Long, Long> firsts = new TreeMap<>();
+        private final Map<Integer, Copy> bySerial = new HashMap<>();
+        final DeliveryOrder order = new DeliveryOrder();
+        /** Ranks of first deliveries by delivery id and priority level, in this life. */
+        final Map<Integer, TreeMap<Long, Long>> firsts = new HashMap<>();
 
         boolean deleted;
+        /** More it cannot have held since the last rest. */
+        long atMost;
 
-        Queue(long id, boolean durable, int deliveryLimit, boolean hasDeadLetters) {
+        Queue(long id, boolean durable, QueuePolicy policy) {
             this.id = id;
             this.durable = durable;
-            this.deliveryLimit = deliveryLimit;
-            this.hasDeadLetters = hasDeadLetters;
+            this.policy = policy;
+            this.hasDeadLetters = policy.deadLetterExchange() != null || policy.delayed();
+        }
+
+        Copy bySerial(int serial) {
+            return bySerial.get(serial);
+        }
+
+        int level(int priority) {
+            int max = policy.maxPriority();
+            int asked = Math.min(priority, max);
+            return max < 32 ? asked : asked * 32 / (max + 1);
+        }
+
+        /** True if it may have been beyond its limit since the last rest. */
+        boolean mayOverflow() {
+            return policy.maxBytes() >= 0 || policy.maxLength() >= 0 && atMost > policy.maxLength();
         }
 
         /** True if a message that failed so often is never delivered from here again. */
         boolean isOverLimit(int failures) {
-            return deliveryLimit >= 0 && failures > deliveryLimit;
+            return policy.deliveryLimit() >= 0 && failures > policy.deliveryLimit();
         }
     }
 
@@ -167,16 +271,42 @@ final class CoreModel {
     void submitted(Message message) {
         changes++;
         message.rank = ++rank;
+        message.submittedAt = clock.getAsLong();
         for (Copy copy : message.copies) {
             copy.queue.copies.put(message.rank, copy);
+            copy.queue.bySerial.put(message.serial, copy);
+            copy.queue.atMost++;
         }
         message.streams.forEach(stream -> stream.sent.put(message.serial, message));
     }
 
-    void completed(Message message, Reason error) {
+    /**
+     * A publisher has its answer.
+     *
+     * @param turnedAway true if it is that a queue was full
+     * @param at when the core gave it, epoch ms
+     */
+    void completed(Message message, Reason error, boolean turnedAway, long at) {
         changes++;
         if (error == null) {
             message.confirmed = true;
+            message.turnedAway = turnedAway;
+            fed(message, at);
+            if (turnedAway) {
+                List<Copy> by = message.copies.stream()
+                        .filter(c -> c.queue.policy.refusesPublishes())
+                        .toList();
+                DEAD_LETTER_REASON_IS_TRUE.hold(!by.isEmpty(), "%s was turned away by nobody", message);
+                if (by.size() == 1) {
+                    Copy copy = by.get(0);
+                    copy.turnedAway = true;
+                    NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
+                            !copy.delivered,
+                            "m%s was turned away after a delivery from queue %s",
+                            message.serial,
+                            copy.queue.id);
+                }
+            }
         } else if (error != Reason.FENCED && error != Reason.CLOSED) {
             message.refused = true;
             for (Copy copy : message.copies) {
@@ -198,10 +328,72 @@ final class CoreModel {
         }
     }
 
-    /** A consumer got this. */
-    Copy delivered(Queue queue, long deliveryId, String value, boolean redelivered, boolean autoSettled) {
+    private void fed(Message message, long at) {
+        message.fedAt = at;
+        message.unjudged.forEach(delivered -> judge(message, delivered));
+        message.unjudged.clear();
+    }
+
+    /** What is still being stored at its expiry lives until queues know of it. */
+    private static void judge(Message message, Delivered delivered) {
+        long ttl = message.copies.stream()
+                .filter(c -> c.queue == delivered.queue())
+                .mapToLong(Copy::timeToLive)
+                .findFirst()
+                .orElse(-1);
+        long expiry = delivered.expiry() >= 0 ? delivered.expiry() : ttl < 0 ? NEVER : message.fedAt + ttl;
+        NOTHING_EXPIRED_IS_DELIVERED.hold(
+                delivered.at() <= Math.max(expiry, message.fedAt),
+                "queue %s delivered m%s at %s, which expired at %s (known to it by %s)",
+                delivered.queue().id,
+                message.serial,
+                delivered.at(),
+                expiry,
+                message.fedAt);
+    }
+
+    /** Epoch ms at which the copy expires by what its record says; -1 if it says nothing. */
+    private static long expiry(Copy copy, Stamp stamp) {
+        if (stamp.arrival() == 0) {
+            return -1;
+        }
+        Message message = copy.message;
+        PRIORITY_AND_EXPIRY_SURVIVE.hold(
+                stamp.priority() == message.priority
+                        && stamp.expiry() == (message.timeToLive < 0 ? 0 : stamp.arrival() + message.timeToLive)
+                        && stamp.arrival() >= message.submittedAt
+                        && (message.fedAt < 0 || stamp.arrival() <= message.fedAt),
+                "m%s of priority %s and time to live %s is stored with %s",
+                message.serial,
+                message.priority,
+                message.timeToLive,
+                stamp);
+        return copy.timeToLive() < 0 ? NEVER : stamp.arrival() + copy.timeToLive();
+    }
+
+    /**
+     * A consumer got this.
+     *
+     * @param at when the core handed it over, epoch ms
+     */
+    Copy delivered(
+            Queue queue,
+            long deliveryId,
+            String value,
+            boolean redelivered,
+            boolean autoSettled,
+            Stamp stamp,
+            long at) {
         changes++;
         Copy copy = find(queue, value, "delivered");
+        Delivered delivered = new Delivered(queue, at, expiry(copy, stamp));
+        if (copy.message.fedAt < 0) {
+            copy.message.unjudged.add(delivered);
+        } else {
+            judge(copy.message, delivered);
+        }
+        NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
+                !copy.turnedAway, "queue %s delivered m%s, which it had turned away", queue.id, copy.message.serial);
         int serial = copy.message.serial;
         SETTLED_STAYS_SETTLED.hold(
                 !copy.settled && !copy.gone,
@@ -211,9 +403,10 @@ final class CoreModel {
                 copy.how);
         ORDER_AMONG_FIRST_DELIVERIES.hold(
                 !copy.delivered || redelivered, "queue %s delivered m%s again without saying so", queue.id, serial);
-        if (!redelivered) {
-            Map.Entry<Long, Long> before = queue.firsts.lowerEntry(deliveryId);
-            Map.Entry<Long, Long> after = queue.firsts.higherEntry(deliveryId);
+        if (!redelivered && !copy.displaced) {
+            TreeMap<Long, Long> firsts = queue.firsts.computeIfAbsent(copy.priorityLevel(), absent -> new TreeMap<>());
+            Map.Entry<Long, Long> before = firsts.lowerEntry(deliveryId);
+            Map.Entry<Long, Long> after = firsts.higherEntry(deliveryId);
             ORDER_AMONG_FIRST_DELIVERIES.hold(
                     (before == null || before.getValue() < copy.message.rank)
                             && (after == null || after.getValue() > copy.message.rank),
@@ -223,12 +416,104 @@ final class CoreModel {
                     copy.message.rank,
                     before,
                     after);
-            queue.firsts.put(deliveryId, copy.message.rank);
+            firsts.put(deliveryId, copy.message.rank);
         }
         copy.delivered = true;
         copy.settled = autoSettled;
         copy.how = autoSettled ? "by receipt" : "";
         return copy;
+    }
+
+    /**
+     * The core gives up a message of a queue.
+     *
+     * @return the message; null if the queue is gone
+     */
+    Copy died(Queue queue, int serial, DeathReason reason, int deliveryCount, Stamp stamp, boolean calm) {
+        changes++;
+        Copy copy = queue.bySerial(serial);
+        NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
+                copy != null && !copy.gone, "m%s died in queue %s", serial, queue.id);
+        long exact = expiry(copy, stamp);
+        boolean over = clock.getAsLong() > (exact >= 0 ? exact : copy.earliestExpiry());
+        boolean first = copy.death == null;
+        if (queue.policy.delayed()) {
+            NOTHING_IS_DUE_EARLY.hold(
+                    clock.getAsLong() >= (exact >= 0 ? exact : copy.earliestExpiry()),
+                    "m%s is due at %s",
+                    serial,
+                    exact);
+            NOTHING_IS_DUE_EARLY.hold(!copy.settled || copy.rejected, "m%s is due again: %s", serial, copy.how);
+        } else {
+            boolean waited = !copy.settled || copy.rejected && !first;
+            boolean so = switch (reason) {
+                case REJECTED, DELIVERY_LIMIT -> copy.rejected;
+                case EXPIRED -> waited && over;
+                case MAXLEN ->
+                    waited
+                            && (queue.policy.overflow() == Overflow.DROP_HEAD
+                                    || queue.policy.overflow() == Overflow.REJECT_PUBLISH_DLX && copy.mayBeTurnedAway())
+                            && (queue.mayOverflow() || !first || !calm);
+            };
+            DEAD_LETTER_REASON_IS_TRUE.hold(
+                    so && (first || copy.death == reason),
+                    "m%s of queue %s died of %s (before: %s, %s)",
+                    serial,
+                    queue.id,
+                    reason,
+                    copy.death,
+                    copy.how);
+            DEAD_LETTER_REASON_IS_TRUE.hold(
+                    queue.isOverLimit(copy.failures) == (reason == DeathReason.DELIVERY_LIMIT),
+                    "m%s of queue %s died of %s after %s failures",
+                    serial,
+                    queue.id,
+                    reason,
+                    copy.failures);
+            DEAD_LETTER_REASON_IS_TRUE.hold(
+                    deliveryCount == copy.failures,
+                    "m%s of queue %s died with %s failures of %s",
+                    serial,
+                    queue.id,
+                    deliveryCount,
+                    copy.failures);
+        }
+        copy.death = reason;
+        copy.settled = true;
+        copy.rejected = true;
+        return copy;
+    }
+
+    /** True if its queue may have let it go without a trace. */
+    private boolean mayHaveLeft(Copy copy, boolean calm) {
+        Queue queue = copy.queue;
+        if (copy.mayBeTurnedAway() && (!queue.hasDeadLetters || queue.policy.overflow() == Overflow.REJECT_PUBLISH)) {
+            return true;
+        }
+        boolean bounded = queue.policy.maxLength() >= 0 || queue.policy.maxBytes() >= 0;
+        return !queue.hasDeadLetters
+                && (clock.getAsLong() > copy.earliestExpiry()
+                        || bounded && queue.policy.overflow() == Overflow.DROP_HEAD && (queue.mayOverflow() || !calm));
+    }
+
+    private void checkNumbers(Copy copy, Held held, String when) {
+        long exact = expiry(copy, held.stamp());
+        long now = clock.getAsLong();
+        long fed = copy.message.fedAt < 0 ? now : copy.message.fedAt;
+        long ttl = copy.timeToLive();
+        long low = ttl < 0 ? 0 : exact >= 0 ? exact : copy.earliestExpiry();
+        long high = ttl < 0 ? 0 : Math.max(fed, exact >= 0 ? exact : fed + ttl);
+        PRIORITY_AND_EXPIRY_SURVIVE.hold(
+                held.priority() == copy.message.priority && held.expiry() >= low && held.expiry() <= high,
+                "queue %s %s m%s of priority %s and expiry %s to %s with %s and %s",
+                copy.queue.id,
+                when,
+                copy.message.serial,
+                copy.message.priority,
+                low,
+                high,
+                held.priority(),
+                held.expiry());
     }
 
     private Copy find(Queue queue, String value, String what) {
@@ -245,18 +530,25 @@ final class CoreModel {
     }
 
     /** What a queue holds without any message in the making: exactly what is confirmed and not settled. */
-    void holdsExactly(Queue queue, List<Held> index, boolean dyingToo) {
+    void holdsExactly(Queue queue, List<Held> index, boolean dyingToo, boolean calm) {
         Set<Copy> found = new HashSet<>();
+        List<Copy> waiting = new ArrayList<>();
         for (Held held : index) {
             Copy copy = find(queue, held.value(), "holds");
             SETTLED_STAYS_SETTLED.hold(
                     (!copy.settled || dyingToo && copy.rejected) && !copy.gone,
-                    "queue %s holds m%s, which was settled",
+                    "queue %s holds %s, which was settled",
                     queue.id,
-                    copy.message.serial);
+                    copy);
+            checkNumbers(copy, held, "holds");
+            if (!held.inFlight()) {
+                waiting.add(copy);
+                NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
+                        !copy.turnedAway, "queue %s holds m%s, which it turned away", queue.id, copy.message.serial);
+            }
             if (copy.purge != null && copy.purge.done) {
-                SETTLED_STAYS_SETTLED.hold(
-                        held.redelivered(),
+                PURGED_STAYS_PURGED.hold(
+                        held.redelivered() || copy.rejected,
                         "queue %s holds m%s, sent before a purge and never with a consumer",
                         queue.id,
                         copy.message.serial);
@@ -274,12 +566,23 @@ final class CoreModel {
                 copy.journaledTo = copy.purge.journaledTo;
                 copy.purge = null;
             }
-            CONFIRMED_IS_NEVER_LOST.hold(
-                    !copy.message.confirmed || copy.settled || copy.gone || found.contains(copy),
-                    "queue %s does not hold m%s",
-                    queue.id,
-                    copy.message.serial);
+            if (copy.message.confirmed
+                    && !copy.settled
+                    && !copy.gone
+                    && !found.contains(copy)
+                    && mayHaveLeft(copy, calm)) {
+                copy.settled = true;
+                copy.how = "by the queue's limits";
+            }
+            (queue.policy.delayed() ? DELAYED_ARRIVES : CONFIRMED_IS_NEVER_LOST)
+                    .hold(
+                            !copy.message.confirmed || copy.settled || copy.gone || found.contains(copy),
+                            "queue %s does not hold %s",
+                            queue.id,
+                            copy);
         }
+        queue.order.rest(queue, waiting);
+        queue.atMost = index.size();
     }
 
     /**
@@ -291,7 +594,8 @@ final class CoreModel {
      */
     void recovered(Queue queue, List<Held> index, boolean power, boolean flagsKept, LongPredicate journalKept) {
         Set<Copy> found = new HashSet<>();
-        long last = 0;
+        Map<Integer, Long> last = new HashMap<>();
+        List<Copy> waiting = new ArrayList<>();
         for (Held held : index) {
             Copy copy = find(queue, held.value(), "recovered");
             Message message = copy.message;
@@ -299,22 +603,33 @@ final class CoreModel {
                     found.add(copy), "queue %s recovered m%s twice", queue.id, message.serial);
             SETTLED_STAYS_SETTLED.hold(
                     !copy.gone, "queue %s recovered m%s, which was gone before", queue.id, message.serial);
-            if (copy.settled && copy.journaledTo >= 0) {
-                SETTLED_STAYS_SETTLED.hold(
-                        power && !kept(copy.journaledFrom, copy.journaledTo, journalKept),
-                        "queue %s recovered m%s, whose settlement is in the journal at %s to %s",
-                        queue.id,
-                        message.serial,
-                        copy.journaledFrom,
-                        copy.journaledTo);
+            checkNumbers(copy, held, "recovered");
+            // a settlement that went with the power: the checkpoint around it may have put later messages before this
+            // one
+            copy.displaced |= queue.policy.delayed() || copy.mayBeTurnedAway() || power && copy.settled;
+            if (!held.inFlight()) {
+                waiting.add(copy);
             }
-            boolean over = queue.isOverLimit(held.deliveryCount());
+            if (copy.settled && copy.journaledTo >= 0) {
+                (copy.how.equals("by purge") ? PURGED_STAYS_PURGED : SETTLED_STAYS_SETTLED)
+                        .hold(
+                                power && !kept(copy.journaledFrom, copy.journaledTo, journalKept),
+                                "queue %s recovered m%s, whose settlement is in the journal at %s to %s",
+                                queue.id,
+                                message.serial,
+                                copy.journaledFrom,
+                                copy.journaledTo);
+            }
+            boolean over = queue.isOverLimit(held.deliveryCount()) || copy.displaced;
             ORDER_AMONG_FIRST_DELIVERIES.hold(
-                    over || message.rank > last,
-                    "queue %s recovered m%s behind a later message",
+                    over || message.rank > last.getOrDefault(copy.priorityLevel(), 0L),
+                    "queue %s recovered %s behind a later message: %s",
                     queue.id,
-                    message.serial);
-            last = over ? last : message.rank;
+                    copy,
+                    index);
+            if (!over) {
+                last.put(copy.priorityLevel(), message.rank);
+            }
             REPLAYED_INDEX_EQUALS_LIVE_INDEX.hold(
                     held.deliveryCount() <= copy.failures,
                     "queue %s recovered m%s with %s failed deliveries of %s",
@@ -339,12 +654,17 @@ final class CoreModel {
                     copy.settled = true;
                     copy.how = "by purge";
                 }
-                CONFIRMED_IS_NEVER_LOST.hold(
-                        !copy.message.confirmed || copy.settled || !survives(copy.level, power),
-                        "queue %s lost m%s, confirmed at %s",
-                        queue.id,
-                        copy.message.serial,
-                        copy.message.asked);
+                if (!copy.settled && mayHaveLeft(copy, flagsKept)) {
+                    copy.settled = true;
+                    copy.how = "by the queue's limits";
+                }
+                (queue.policy.delayed() ? DELAYED_ARRIVES : CONFIRMED_IS_NEVER_LOST)
+                        .hold(
+                                !copy.message.confirmed || copy.settled || !survives(copy.level, power),
+                                "queue %s lost %s, confirmed at %s",
+                                queue.id,
+                                copy,
+                                copy.message.asked);
                 copy.gone = true;
             }
         }
@@ -353,12 +673,16 @@ final class CoreModel {
             copy.delivered &= flagsKept;
             copy.settled = queue.isOverLimit(copy.failures);
             copy.rejected = copy.settled && queue.hasDeadLetters;
+            copy.death = null;
+            copy.turnedAway = false;
             copy.journaledFrom = -1;
             copy.journaledTo = -1;
             copy.purge = null;
             copy.journaledFailures = 0;
         }
         queue.firsts.clear();
+        queue.order.restarted(waiting);
+        queue.atMost = index.size();
     }
 
     /**
@@ -368,6 +692,9 @@ final class CoreModel {
      */
     void restarted(boolean power, boolean calm) {
         for (Message message : messages.values()) {
+            if (message.fedAt < 0) {
+                fed(message, clock.getAsLong());
+            }
             boolean whole = !message.judged
                     && (calm || message.confirmed)
                     && message.asked == Durability.GROUP
@@ -398,22 +725,23 @@ final class CoreModel {
                         there ? "its streams:" : "",
                         copy.queue.id);
                 Copy next = copy.successor;
-                CONFIRMED_IS_NEVER_LOST.hold(
-                        there
-                                || !copy.rejected
-                                || !message.confirmed
-                                || !survives(copy.level, power)
-                                || !copy.queue.durable
-                                || copy.queue.deleted
-                                || next != null
-                                        && (!next.gone
-                                                || next.settled
-                                                || !next.queue.durable
-                                                || next.message.confirmed && !survives(next.level, power)),
-                        "queue %s rejected m%s and its dead letter %s is not there",
-                        copy.queue.id,
-                        message.serial,
-                        next == null ? "?" : "m" + next.message.serial);
+                (copy.queue.policy.delayed() ? DELAYED_ARRIVES : CONFIRMED_IS_NEVER_LOST)
+                        .hold(
+                                there
+                                        || !copy.rejected
+                                        || !message.confirmed
+                                        || !survives(copy.level, power)
+                                        || !copy.queue.durable
+                                        || copy.queue.deleted
+                                        || next != null
+                                                && (!next.gone
+                                                        || next.settled
+                                                        || !next.queue.durable
+                                                        || next.message.confirmed && !survives(next.level, power)),
+                                "queue %s rejected m%s and its dead letter %s is not there",
+                                copy.queue.id,
+                                message.serial,
+                                next == null ? "?" : "m" + next.message.serial);
                 if (there) {
                     copy.successor = null;
                 } else {

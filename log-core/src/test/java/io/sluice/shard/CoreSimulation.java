@@ -1,8 +1,10 @@
 package io.sluice.shard;
 
 import static io.sluice.shard.Invariant.HIGH_WATERMARK_NEVER_RETREATS;
+import static io.sluice.shard.Invariant.LIMIT_HOLDS;
 import static io.sluice.shard.Invariant.NOTHING_STAYS_STUCK;
 import static io.sluice.shard.Invariant.REPLAYED_INDEX_EQUALS_LIVE_INDEX;
+import static io.sluice.shard.Invariant.UNUSED_QUEUES_EXPIRE;
 
 import io.sluice.access.Caller;
 import io.sluice.access.Principal;
@@ -19,6 +21,7 @@ import io.sluice.log.StreamId;
 import io.sluice.log.record.BatchView;
 import io.sluice.message.RecordView;
 import io.sluice.queue.DeliveryMachine;
+import io.sluice.queue.Overflow;
 import io.sluice.queue.QueueId;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
@@ -26,6 +29,8 @@ import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Reference;
 import io.sluice.queue.ReferenceVisitor;
 import io.sluice.queue.StreamTarget;
+import io.sluice.queue.TargetSet;
+import io.sluice.queue.TargetSet.Stamp;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -51,12 +56,17 @@ import java.util.concurrent.Executor;
 final class CoreSimulation {
     static final Caller CALLER = Caller.broker("/");
     private static final int LOOPS = 2;
-    private static final CoreSettings CORE = new CoreSettings(64, 1 << 16, 4 << 10, 1500, 4 << 10, 0);
+    /** No delayed message waits longer, milliseconds. */
+    static final int LONGEST_DELAY = 7_200_000;
+
+    /** What the end of a turn and a pass or two may take, milliseconds. */
+    private static final int SLACK = 1_100;
 
     final Random random;
-    final CoreModel model = new CoreModel();
     final SimulatedFileSystem files;
     final SimulatedClock clock = new SimulatedClock();
+    final CoreModel model = new CoreModel(clock::millis);
+    private final CoreSettings settings;
     final List<Loop> loops = new ArrayList<>();
     /** The catalog: queues that exist for the clients. */
     final TreeMap<Long, Client> queues = new TreeMap<>();
@@ -82,10 +92,27 @@ final class CoreSimulation {
     private long nextQueue;
     private boolean streamsMade;
     private final StringBuilder trace = new StringBuilder();
+    private final ArrayDeque<Long> unused = new ArrayDeque<>();
+    /** When the core posted the task that an event loop is running, epoch ms; -1 if none is. */
+    private long posted = -1;
 
     CoreSimulation(long seed) {
         random = new Random(seed);
         files = new SimulatedFileSystem(random);
+        // every second seed has backlogs in scratch files of a few blocks of a few references, checkpoints in many
+        // slices
+        settings = seed % 2 == 0
+                ? new CoreSettings(64, 1 << 16, 4 << 10, 1500, 4 << 10, 0)
+                : new CoreSettings(
+                        64,
+                        1 << 16,
+                        4 << 10,
+                        1500,
+                        4 << 10,
+                        random.nextInt(3) == 0 ? 50 : 0,
+                        1 + random.nextInt(4),
+                        30 + random.nextInt(300),
+                        1 + random.nextInt(10));
         for (int i = 0; i < LOOPS; i++) {
             loops.add(new Loop());
         }
@@ -102,13 +129,26 @@ final class CoreSimulation {
     }
 
     /** An event loop whose tasks run when the simulation says so. */
-    static final class Loop implements Executor {
+    final class Loop implements Executor {
         final ArrayDeque<Runnable> tasks = new ArrayDeque<>();
 
         @Override
         public void execute(Runnable task) {
-            tasks.add(task);
+            long at = core == null ? -1 : ((DeliveryQueues) core.queues()).now();
+            tasks.add(() -> {
+                posted = at;
+                try {
+                    task.run();
+                } finally {
+                    posted = -1;
+                }
+            });
         }
+    }
+
+    /** When what is being told was decided, epoch ms. */
+    long told() {
+        return posted < 0 ? clock.millis() : posted;
     }
 
     /** A queue as its clients see it. */
@@ -118,17 +158,34 @@ final class CoreSimulation {
         final List<CoreTraffic.Consumer> consumers = new ArrayList<>();
         final Client deadLetters;
         QueueRef ref;
+        final int bornIn;
+        /** Used by a call that need not have reached the shard yet. */
+        boolean touched;
+
+        private long lastCall;
+        /** Last use that the shard knows of, and the first rest since the last use, epoch ms. */
+        long usedAt;
+
+        long unusedAt = -1;
         /** What the index held when the life ended at rest; else null. */
         List<Held> live;
 
-        Client(QueueSpec spec, Client deadLetters) {
+        Client(QueueSpec spec, Client deadLetters, int life) {
+            this.bornIn = life;
             this.spec = spec;
             this.deadLetters = deadLetters;
-            this.model = new CoreModel.Queue(
-                    spec.id().value(),
-                    spec.durable(),
-                    spec.policy().deliveryLimit(),
-                    spec.policy().deadLetterExchange() != null);
+            this.model = new CoreModel.Queue(spec.id().value(), spec.durable(), spec.policy());
+        }
+
+        DeliveryMachine machine() {
+            return ((QueueHandle) ref).queue().machine();
+        }
+
+        /** A call that keeps the queue in use goes to the shard. */
+        void used(long now) {
+            touched = true;
+            lastCall = now;
+            unusedAt = -1;
         }
     }
 
@@ -138,6 +195,11 @@ final class CoreSimulation {
         @Override
         public long epochMillis() {
             return 1_700_000_000_000L + nanoTime() / 1_000_000;
+        }
+
+        /** Looks without taking time. */
+        long millis() {
+            return 1_700_000_000_000L + nanos / 1_000_000;
         }
 
         @Override
@@ -165,6 +227,7 @@ final class CoreSimulation {
         }
         for (int step = 0; step < steps; step++) {
             step();
+            deleteUnused();
             checkWatermarks();
         }
         queues.values().forEach(client -> client.live = null);
@@ -185,7 +248,7 @@ final class CoreSimulation {
                 deleteQueue();
             }
         } else if (choice < 965) {
-            pass(random.nextInt(1500));
+            pass(random.nextInt(random.nextInt(6) == 0 ? LONGEST_DELAY / 4 : 1500));
         } else if (choice < 980) {
             workers.tick();
         } else if (choice < 984) {
@@ -229,13 +292,14 @@ final class CoreSimulation {
                 target = candidate;
             }
         }
-        QueuePolicy policy = QueuePolicy.builder()
-                .deadLetterExchange(target == null ? null : "")
-                .deliveryLimit(random.nextInt(3) == 0 ? random.nextInt(3) : -1)
-                .build();
-        long id = ++nextQueue;
-        Client client =
-                new Client(new QueueSpec(new QueueId(id), "/", "q" + id, durable, policy, Principal.BROKER), target);
+        boolean delayed = target != null && random.nextInt(4) == 0;
+        QueuePolicy policy = delayed ? QueuePolicy.builder().delayed(true).build() : policy(target != null);
+        long id = delayed ? - ++nextQueue : ++nextQueue;
+        Client client = new Client(
+                new QueueSpec(new QueueId(id), "/", "q" + id, durable || delayed, policy, Principal.BROKER),
+                target,
+                life);
+        client.usedAt = clock.millis();
         int at = life;
         core.queues().open(client.spec).whenComplete((ref, error) -> {
             if (at == life && error == null) {
@@ -245,8 +309,62 @@ final class CoreSimulation {
         });
     }
 
+    private QueuePolicy policy(boolean deadLetters) {
+        QueuePolicy.Builder policy = QueuePolicy.builder()
+                .deadLetterExchange(deadLetters ? "" : null)
+                .deliveryLimit(random.nextInt(3) == 0 ? random.nextInt(3) : -1);
+        if (random.nextInt(3) == 0) {
+            policy.maxPriority(new int[] {1, 4, 10, 31, 32, 255}[random.nextInt(6)]);
+        }
+        if (random.nextInt(4) == 0) {
+            policy.messageTtl(random.nextInt(5) == 0 ? 0 : random.nextInt(4000));
+        }
+        if (random.nextInt(4) == 0) {
+            policy.maxLength(random.nextInt(12));
+        }
+        if (random.nextInt(6) == 0) {
+            policy.maxBytes(random.nextInt(2000));
+        }
+        if (random.nextInt(10) == 0) {
+            policy.expires(500 + random.nextInt(20_000));
+        }
+        return policy.overflow(Overflow.values()[random.nextInt(3)])
+                .singleActiveConsumer(random.nextInt(5) == 0)
+                .build();
+    }
+
     private void deleteQueue() {
-        Client client = any(new ArrayList<>(queues.values()));
+        delete(any(new ArrayList<>(queues.values())));
+    }
+
+    /** The catalog deletes what the core found unused. */
+    private void deleteUnused() {
+        while (!unused.isEmpty()) {
+            Client client = queues.get(unused.remove());
+            if (client != null) {
+                delete(client);
+            }
+        }
+    }
+
+    private void expired(QueueSpec spec) {
+        Client client = queues.get(spec.id().value());
+        if (client == null) {
+            return;
+        }
+        long now = clock.millis();
+        boolean held = !client.touched && !client.consumers.isEmpty();
+        UNUSED_QUEUES_EXPIRE.hold(
+                now - client.usedAt >= spec.policy().expires() && !held,
+                "queue %s is unused for %s ms, it expires after %s%s",
+                client.model.id,
+                now - client.usedAt,
+                spec.policy().expires(),
+                held ? " without consumers, and has some" : "");
+        unused.add(spec.id().value());
+    }
+
+    private void delete(Client client) {
         queues.remove(client.spec.id().value());
         client.model.deleted = true;
         client.model.copies.values().forEach(copy -> copy.settled = true);
@@ -292,8 +410,11 @@ final class CoreSimulation {
             lostPower = true;
             files.powerCut();
         }
+        unused.clear();
         queues.values().removeIf(client -> {
             client.consumers.clear();
+            client.touched = false;
+            client.unusedAt = -1;
             return !client.spec.durable();
         });
     }
@@ -327,7 +448,8 @@ final class CoreSimulation {
                         }
                     });
                 }
-                core = Core.start(engine, clock, CORE, workers::runOne);
+                queues.values().forEach(client -> client.usedAt = clock.millis());
+                core = Core.start(engine, clock, settings, workers::runOne);
                 files.heal();
                 openQueues();
                 checkStart(power, disturbed, offset -> offset < journalStart || journal.contains(offset));
@@ -352,6 +474,7 @@ final class CoreSimulation {
         }
         workers.direct(false);
         core.queues().republisher(traffic);
+        core.queues().onExpired(this::expired);
         watermarks.clear();
     }
 
@@ -389,11 +512,49 @@ final class CoreSimulation {
             client.live = null;
             if (before != null && !power) {
                 REPLAYED_INDEX_EQUALS_LIVE_INDEX.hold(
-                        before.equals(now), "queue %s held %s and recovered %s", client.model.id, before, now);
+                        areSame(client, before, now),
+                        "queue %s held %s and recovered %s",
+                        client.model.id,
+                        before,
+                        now);
             }
             model.recovered(client.model, now, power, !power && !disturbed, journalKept);
         }
         model.restarted(power, !power && !disturbed);
+    }
+
+    /** But for what expired since, and what is too much now that nothing is with a consumer. */
+    private boolean areSame(Client client, List<Held> before, List<Held> now) {
+        List<String> held = keys(client, before);
+        List<String> found = keys(client, now);
+        if (client.model.hasDeadLetters
+                || client.spec.policy().overflow() != Overflow.DROP_HEAD
+                || client.spec.policy().maxBytes() < 0 && !client.model.mayOverflow()) {
+            return held.equals(found);
+        }
+        int at = 0;
+        for (String key : held) {
+            at += at < found.size() && found.get(at).equals(key) ? 1 : 0;
+        }
+        return at == found.size();
+    }
+
+    private List<String> keys(Client client, List<Held> index) {
+        QueuePolicy policy = client.spec.policy();
+        List<String> keys = new ArrayList<>();
+        for (Held held : index) {
+            long own = held.stamp().expiry();
+            long ofQueue = policy.messageTtl() < 0 ? 0 : held.stamp().arrival() + policy.messageTtl();
+            long expiry = own == 0 ? ofQueue : ofQueue == 0 ? own : Math.min(own, ofQueue);
+            if (policy.delayed() || expiry == 0 || expiry >= clock.millis()) {
+                keys.add(held + " of priority " + held.priority());
+            }
+        }
+        if (policy.delayed() || policy.refusesPublishes()) {
+            // one has no order; and the other may have turned some away, which a restart puts somewhere
+            keys.sort(Comparator.naturalOrder());
+        }
+        return keys;
     }
 
     private LocalLogSettings settings() {
@@ -434,6 +595,8 @@ final class CoreSimulation {
             boolean more = false;
             more |= core.step();
             more |= workers.runOne();
+            more |= !unused.isEmpty();
+            deleteUnused();
             for (Loop loop : loops) {
                 more |= !loop.tasks.isEmpty();
                 runAll(loop);
@@ -454,22 +617,72 @@ final class CoreSimulation {
      */
     private boolean compared(boolean dyingToo) {
         long before = model.changes();
+        checkLimits(((DeliveryQueues) core.queues()).now());
         Map<Client, List<Held>> indexes = new LinkedHashMap<>();
-        for (Client client : queues.values()) {
+        for (Client client : List.copyOf(queues.values())) {
             indexes.put(client, held(client));
             if (unreadable) {
                 return true;
             }
         }
-        if (model.changes() != before) {
+        if (model.changes() != before || !unused.isEmpty()) {
             return false;
         }
         indexes.forEach((client, held) -> {
             client.live =
                     client.spec.durable() ? held.stream().filter(Held::onDisk).toList() : null;
-            model.holdsExactly(client.model, held, dyingToo);
+            model.holdsExactly(client.model, held, dyingToo, !faulty && !lostPower);
         });
         return true;
+    }
+
+    /** {@code now} is the time of the last turn. */
+    private void checkLimits(long now) {
+        for (Client client : queues.values()) {
+            QueuePolicy policy = client.spec.policy();
+            DeliveryMachine machine = client.machine();
+            boolean drops = policy.overflow() == Overflow.DROP_HEAD;
+            long fresh = machine.ready();
+            if (!drops) {
+                long[] returned = new long[1];
+                machine.visitDelivered((sequence, position, state, expiry) -> returned[0]++);
+                // what came back may be too much
+                fresh -= returned[0] - machine.unacked();
+            }
+            boolean bounded = drops || client.bornIn == life;
+            LIMIT_HOLDS.hold(
+                    !bounded || policy.maxLength() < 0 || fresh <= policy.maxLength(),
+                    "queue %s has %s messages of %s",
+                    client.model.id,
+                    fresh,
+                    policy.maxLength());
+            LIMIT_HOLDS.hold(
+                    !drops || policy.maxBytes() < 0 || machine.readyBytes() <= policy.maxBytes(),
+                    "queue %s has %s bytes of %s",
+                    client.model.id,
+                    machine.readyBytes(),
+                    policy.maxBytes());
+            LIMIT_HOLDS.hold(
+                    machine.nextExpiry() > now,
+                    "queue %s has a message that should have gone at %s, it is %s",
+                    client.model.id,
+                    machine.nextExpiry(),
+                    now);
+            long expires = policy.expires();
+            if (expires >= 0 && client.consumers.isEmpty()) {
+                UNUSED_QUEUES_EXPIRE.hold(
+                        client.unusedAt < 0 || now - client.unusedAt < expires + SLACK,
+                        "queue %s is unused since %s, it is %s",
+                        client.model.id,
+                        client.unusedAt,
+                        now);
+                client.unusedAt = client.unusedAt < 0 ? now : client.unusedAt;
+            }
+            if (client.touched) {
+                client.touched = false;
+                client.usedAt = client.lastCall;
+            }
+        }
     }
 
     private static void runAll(Loop loop) {
@@ -479,7 +692,15 @@ final class CoreSimulation {
     }
 
     /** A reference of a queue's index and its message. */
-    record Held(boolean onDisk, String value, int deliveryCount, boolean redelivered) {
+    record Held(
+            boolean onDisk,
+            String value,
+            int deliveryCount,
+            boolean redelivered,
+            int priority,
+            long expiry,
+            boolean inFlight,
+            Stamp stamp) {
         @Override
         public String toString() {
             return "m" + CoreModel.serial(value) + (deliveryCount > 0 ? "/" + deliveryCount : "")
@@ -491,7 +712,9 @@ final class CoreSimulation {
     private List<Held> held(Client client) {
         List<Held> held = new ArrayList<>();
         RecordView view = new RecordView();
-        inOrder(((QueueHandle) client.ref).queue().machine(), (position, state, expiry) -> {
+        Set<Long> inFlight = new HashSet<>();
+        client.machine().visitInFlight((position, state, expiry) -> inFlight.add(position));
+        inOrder(client.machine(), (position, state, expiry) -> {
             BatchView[] batch = new BatchView[1];
             boolean[] answered = {false};
             for (int attempt = 0; attempt < 3 && !answered[0]; attempt++) {
@@ -524,20 +747,44 @@ final class CoreSimulation {
                     Reference.partition(position) != Reference.MEMORY_PARTITION,
                     view.valueSlice().toString(StandardCharsets.UTF_8),
                     Reference.deliveryCount(state),
-                    Reference.redelivered(state)));
+                    Reference.redelivered(state),
+                    Reference.priority(state),
+                    expiry,
+                    inFlight.contains(position),
+                    TargetSet.stampOf(view)));
             batch[0].release();
         });
         // a restart puts those that only wait for their dead letter to be stored before all others
-        held.sort(Comparator.comparing(message -> !client.model.isOverLimit(message.deliveryCount())));
+        held.sort(Comparator.comparing((Held message) -> !client.model.isOverLimit(message.deliveryCount()))
+                .thenComparing(message -> -client.model.level(message.priority())));
         return held;
     }
 
-    private static void inOrder(DeliveryMachine machine, ReferenceVisitor visitor) {
+    private void inOrder(DeliveryMachine machine, ReferenceVisitor visitor) {
+        try {
+            show(machine, visitor);
+        } catch (LogException e) {
+            // a scratch file
+            NOTHING_STAYS_STUCK.hold(faulty, "an index cannot be read: %s", e);
+            unreadable = true;
+        }
+    }
+
+    private static void show(DeliveryMachine machine, ReferenceVisitor visitor) {
         TreeMap<Long, Runnable> delivered = new TreeMap<>();
         machine.visitDelivered((sequence, position, state, expiry) ->
                 delivered.put(sequence, () -> visitor.visit(position, state, expiry)));
+        List<Runnable> fresh = new ArrayList<>();
+        // collected first: a visitor lets the core work
+        long from = 0;
+        while (from >= 0) {
+            from = machine.visitFresh(
+                    from,
+                    Integer.MAX_VALUE,
+                    (position, state, expiry) -> fresh.add(() -> visitor.visit(position, state, expiry)));
+        }
         delivered.values().forEach(Runnable::run);
-        machine.visitFresh(0, Integer.MAX_VALUE, visitor);
+        fresh.forEach(Runnable::run);
     }
 
     private void checkWatermarks() {

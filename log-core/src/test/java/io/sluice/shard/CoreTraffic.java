@@ -41,6 +41,9 @@ final class CoreTraffic implements Republisher {
     private final Random random;
     private final BatchBuilder builder = new BatchBuilder(UnpooledByteBufAllocator.DEFAULT);
     private int serial;
+    /** Nothing fails any more. */
+    private boolean calm;
+
     private long producer = FIRST_PRODUCER;
 
     CoreTraffic(CoreSimulation world) {
@@ -125,16 +128,26 @@ final class CoreTraffic implements Republisher {
             Durability asked = Durability.values()[random.nextInt(3)];
             int order = random.nextInt(12);
             CoreModel.Message message = message(asked);
+            message.priority = random.nextInt(2) * random.nextInt(random.nextInt(4) == 0 ? 256 : 12);
             List<QueueRef> queues = new ArrayList<>();
+            Client delayed = delayed();
+            if (delayed != null) {
+                queues.add(delayed.ref);
+                message.copies.add(new CoreModel.Copy(message, delayed.model));
+                int horizon = new int[] {100, 3_000, 90_000, CoreSimulation.LONGEST_DELAY}[random.nextInt(4)];
+                message.timeToLive = random.nextInt(horizon);
+            } else if (random.nextInt(4) == 0) {
+                message.timeToLive = random.nextInt(random.nextInt(3) == 0 ? 20 : 3000);
+            }
             for (Client client : world.queues.values()) {
-                if (random.nextInt(3) == 0) {
+                if (delayed == null && !client.spec.policy().delayed() && random.nextInt(3) == 0) {
                     queues.add(client.ref);
                     message.copies.add(new CoreModel.Copy(message, client.model));
                 }
             }
             List<StreamTarget> streams = new ArrayList<>();
             for (int s = 0; s < world.streams.size(); s++) {
-                if (random.nextInt(6) == 0) {
+                if (delayed == null && random.nextInt(6) == 0) {
                     StreamTarget target = world.streams.get(s);
                     streams.add(target);
                     message.streams.add(world.streamModels.get(s).get(Math.floorMod(order, target.partitions())));
@@ -147,6 +160,14 @@ final class CoreTraffic implements Republisher {
         submit(batch, messages);
     }
 
+    /** A queue of delayed messages for the next publish; mostly none. */
+    private Client delayed() {
+        List<Client> all = world.queues.values().stream()
+                .filter(client -> client.spec.policy().delayed())
+                .toList();
+        return all.isEmpty() || random.nextInt(5) > 0 ? null : world.any(all);
+    }
+
     private CoreModel.Message message(Durability asked) {
         String value = value();
         return world.model.message(serial, value, asked);
@@ -157,6 +178,7 @@ final class CoreTraffic implements Republisher {
         RecordFields.writeBytes(batch.buffer(), "key".getBytes(StandardCharsets.UTF_8));
         RecordFields.writeBytes(batch.buffer(), message.value.getBytes(StandardCharsets.UTF_8));
         batch.headers();
+        batch.options(message.priority, message.timeToLive < 0 ? PublishBatch.FOREVER : message.timeToLive);
         batch.end(0, targets, order, world.clock.epochMillis(), message.asked, 0);
     }
 
@@ -176,7 +198,11 @@ final class CoreTraffic implements Republisher {
                             return;
                         }
                         surprise(error);
-                        messages.forEach(m -> world.model.completed(m, error == null ? null : error.reason()));
+                        for (int i = 0; i < messages.size(); i++) {
+                            boolean turnedAway = of.isRefused(i);
+                            world.model.completed(
+                                    messages.get(i), error == null ? null : error.reason(), turnedAway, world.told());
+                        }
                         Runnable then = error == null ? stored : refused;
                         if (then != null) {
                             then.run();
@@ -246,7 +272,8 @@ final class CoreTraffic implements Republisher {
                                     }
                                     surprise(error);
                                     if (first[0] < 0 || error == null) {
-                                        world.model.completed(message, error == null ? null : Reason.FENCED);
+                                        world.model.completed(
+                                                message, error == null ? null : Reason.FENCED, false, world.told());
                                     }
                                     if (appended != null) {
                                         NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
@@ -279,6 +306,11 @@ final class CoreTraffic implements Republisher {
     // ---- dead letters
 
     @Override
+    public void due(QueueSpec queue, BatchView source, long offset, Outcome outcome) {
+        deadLetter(queue, source, offset, DeathReason.EXPIRED, 0, outcome);
+    }
+
+    @Override
     public void deadLetter(
             QueueSpec queue, BatchView source, long offset, DeathReason reason, int deliveryCount, Outcome outcome) {
         RecordView view = new RecordView();
@@ -287,21 +319,22 @@ final class CoreTraffic implements Republisher {
         Client from = world.queues.get(queue.id().value());
         CoreModel.Copy copy = from == null
                 ? null
-                : from.model.copies.values().stream()
-                        .filter(c -> c.message.serial == original)
-                        .findFirst()
-                        .orElse(null);
-        NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
-                from == null || copy != null && copy.rejected, "m%s became a dead letter", original);
+                : world.model.died(
+                        from.model,
+                        original,
+                        reason,
+                        deliveryCount,
+                        TargetSet.stampOf(view),
+                        !world.faulty && !world.lostPower);
         Client to = from == null ? null : from.deadLetters;
-        if (to == null || !to.ref.isOpen()) {
+        if (to == null || world.queues.get(to.spec.id().value()) != to) {
             if (copy != null) {
                 copy.rejected = false;
             }
             outcome.settled();
             return;
         }
-        int fate = random.nextInt(10);
+        int fate = calm ? 9 : random.nextInt(10);
         if (fate == 0) {
             throw new IllegalStateException("routing failed");
         }
@@ -310,6 +343,7 @@ final class CoreTraffic implements Republisher {
             return;
         }
         CoreModel.Message message = message(copy.message.asked);
+        message.priority = copy.message.priority;
         CoreModel.Copy successor = new CoreModel.Copy(message, to.model);
         message.copies.add(successor);
         List<CoreModel.Message> messages = List.of(message);
@@ -342,6 +376,11 @@ final class CoreTraffic implements Republisher {
         if (client.consumers.size() > 3) {
             return null;
         }
+        client.used(world.clock.millis());
+        if (random.nextInt(10) == 0) {
+            client.ref.touch();
+            return null;
+        }
         int credit = random.nextInt(8) == 0 ? Integer.MAX_VALUE : random.nextInt(10);
         return new Consumer(client, random.nextInt(5) == 0, random.nextInt(20) == 0, credit);
     }
@@ -355,7 +394,13 @@ final class CoreTraffic implements Republisher {
         // what a purge meets is known to the shard only: rest, purge, rest. If messages wait for disk space it waits,
         // too, and
         // a later rest shows what it took
-        world.quiesce(true);
+        boolean atRest = random.nextInt(3) > 0;
+        if (atRest) {
+            world.quiesce(true);
+        }
+        if (!client.ref.isOpen()) {
+            return;
+        }
         List<CoreModel.Copy> waiting = client.model.copies.values().stream()
                 .filter(c -> c.message.confirmed && !c.settled && !c.gone)
                 .filter(c -> client.consumers.stream().noneMatch(consumer -> consumer.holds(c)))
@@ -371,10 +416,12 @@ final class CoreTraffic implements Republisher {
             }
         });
         world.quiesce(true);
-        if (!world.faulty) {
+        boolean mayExpire = waiting.stream().anyMatch(copy -> copy.timeToLive() >= 0);
+        if (!world.faulty && atRest && client.ref.isOpen()) {
             NOTHING_STAYS_STUCK.hold(
                     life == world.life
-                            && (world.lostPower ? count[0] >= waiting.size() : count[0] == waiting.size())
+                            && (mayExpire
+                                    || (world.lostPower ? count[0] >= waiting.size() : count[0] == waiting.size()))
                             && waiting.stream().allMatch(copy -> copy.settled),
                     "purge of queue %s removed %s of %s",
                     client.model.id,
@@ -405,7 +452,8 @@ final class CoreTraffic implements Republisher {
             this.client = client;
             this.auto = auto;
             client.consumers.add(this);
-            end = client.ref.attach(CoreSimulation.CALLER, new ConsumerSpec("c", auto, exclusive, credit), this);
+            ConsumerSpec spec = new ConsumerSpec("c", auto, exclusive, random.nextInt(3), credit);
+            end = client.ref.attach(CoreSimulation.CALLER, spec, this);
         }
 
         boolean holds(CoreModel.Copy copy) {
@@ -428,10 +476,19 @@ final class CoreTraffic implements Republisher {
                 for (int i = 0; i < batch.size() && life == world.life; i++) {
                     batch.record(i, view);
                     String value = view.valueSlice().toString(StandardCharsets.UTF_8);
+                    if (!client.model.deleted) {
+                        client.model.order.taken(batch.deliveryId(i), CoreModel.serial(value), this);
+                    }
                     CoreModel.Copy copy = gone && !auto || client.model.deleted
                             ? null
                             : world.model.delivered(
-                                    client.model, batch.deliveryId(i), value, batch.redelivered(i), auto);
+                                    client.model,
+                                    batch.deliveryId(i),
+                                    value,
+                                    batch.redelivered(i),
+                                    auto,
+                                    TargetSet.stampOf(view),
+                                    world.told());
                     if (copy != null && !auto) {
                         held.add(new Delivery(batch.deliveryId(i), copy));
                     }
@@ -451,6 +508,7 @@ final class CoreTraffic implements Republisher {
         public void closed(String reason) {
             gone = true;
             client.consumers.remove(this);
+            client.used(world.clock.millis());
         }
 
         void settleSome() {
@@ -518,6 +576,7 @@ final class CoreTraffic implements Republisher {
 
         void leave() {
             client.consumers.remove(this);
+            client.used(world.clock.millis());
             flushed();
             held.clear();
             gone = true;
@@ -531,6 +590,10 @@ final class CoreTraffic implements Republisher {
     void finish() {
         world.end(CoreSimulation.Stop.KILL);
         world.start(false);
+        calm = true;
+        world.quiesce(true);
+        world.pass(CoreSimulation.LONGEST_DELAY);
+        world.quiesce(true);
         for (Client client : world.queues.values()) {
             Consumer consumer = new Consumer(client, false, false, Integer.MAX_VALUE);
             consumer.ackAll = true;

@@ -16,6 +16,26 @@ enum Invariant {
     HIGH_WATERMARK_NEVER_RETREATS,
     /** Home record and stream copies of a message are all there or none is, whatever the disk did. */
     A_PASS_IS_ALL_OR_NOTHING,
+    /** Neither by the clock of the turn that delivers it nor after a restart: only what expires while it is stored may still go. */
+    NOTHING_EXPIRED_IS_DELIVERED,
+    /** No message is delivered while one of a higher priority, or one before it, waits. */
+    PRIORITY_ORDER,
+    /** Priority and time of expiry are what the publisher asked for and the queue says, before and after any restart. */
+    PRIORITY_AND_EXPIRY_SURVIVE,
+    /** At rest a queue that drops its oldest messages is within its limits, and nothing that has expired stands at its head. */
+    LIMIT_HOLDS,
+    /** Reason and failure count of a dead letter, and a publisher's refusal, are what happened. */
+    DEAD_LETTER_REASON_IS_TRUE,
+    /** A delayed message is not published before its time, nor again in one life once that was confirmed. */
+    NOTHING_IS_DUE_EARLY,
+    /** A delayed message that was confirmed is waiting, or was published when it fell due, or is in its target. */
+    DELAYED_ARRIVES,
+    /** What a purge took stays away once the journal has it. */
+    PURGED_STAYS_PURGED,
+    /** Of a queue with a single active consumer one gets messages until it leaves. */
+    ONE_CONSUMER_IS_ACTIVE,
+    /** A queue that expires is given up when it was not used for as long as it says, and not earlier. */
+    UNUSED_QUEUES_EXPIRE,
     /** When all faults are over every message can be delivered, and what is settled gives its space back. */
     NOTHING_STAYS_STUCK;
 
