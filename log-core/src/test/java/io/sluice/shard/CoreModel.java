@@ -606,7 +606,9 @@ final class CoreModel {
             checkNumbers(copy, held, "recovered");
             // a settlement that went with the power: the checkpoint around it may have put later messages before this
             // one
-            copy.displaced |= queue.policy.delayed() || copy.mayBeTurnedAway() || power && copy.settled;
+            copy.displaced |= queue.policy.delayed()
+                    || copy.mayBeTurnedAway()
+                    || power && (copy.settled || copy.purge != null || mayHaveLeft(copy, false));
             if (!held.inFlight()) {
                 waiting.add(copy);
             }
