@@ -525,8 +525,11 @@ final class CoreSimulation {
 
     /** But for what expired since, and what is too much now that nothing is with a consumer. */
     private boolean areSame(Client client, List<Held> before, List<Held> now) {
-        List<String> held = keys(client, before);
-        List<String> found = keys(client, now);
+        // the journal has one bound for all that were delivered: what was dying undelivered may be below it
+        Set<String> dying = new HashSet<>();
+        before.stream().filter(h -> h.inFlight() && !h.redelivered()).forEach(h -> dying.add(h.value()));
+        List<String> held = keys(client, before, dying);
+        List<String> found = keys(client, now, dying);
         if (client.model.hasDeadLetters
                 || client.spec.policy().overflow() != Overflow.DROP_HEAD
                 || client.spec.policy().maxBytes() < 0 && !client.model.mayOverflow()) {
@@ -539,7 +542,7 @@ final class CoreSimulation {
         return at == found.size();
     }
 
-    private List<String> keys(Client client, List<Held> index) {
+    private List<String> keys(Client client, List<Held> index, Set<String> dying) {
         QueuePolicy policy = client.spec.policy();
         List<String> keys = new ArrayList<>();
         for (Held held : index) {
@@ -548,8 +551,7 @@ final class CoreSimulation {
             long expiry = own == 0 ? ofQueue : ofQueue == 0 ? own : Math.min(own, ofQueue);
             if (policy.delayed() || expiry == 0 || expiry >= clock.millis()) {
                 String key = held + " of priority " + held.priority();
-                // the journal has one bound for all that were delivered, and one that was turned away may be below it
-                keys.add(policy.refusesPublishes() ? key.replace("*", "") : key);
+                keys.add(policy.refusesPublishes() || dying.contains(held.value()) ? key.replace("*", "") : key);
             }
         }
         if (policy.delayed() || policy.refusesPublishes()) {
