@@ -54,6 +54,9 @@ public interface VirtualHost {
     /** Config names and values that were set explicitly on a stream, as Kafka names them. */
     Map<String, String> streamConfigs(String name);
 
+    /** Fails as {@link #bind} would if queues and streams that are missing were there, and changes nothing. */
+    CompletionStage<Void> checkBinding(Caller caller, Binding binding);
+
     /** Adds a binding; an equal one is left alone. NOT_FOUND if an end is missing, CYCLE if it closes a stream cycle. */
     CompletionStage<Void> bind(Caller caller, Binding binding);
 

@@ -38,14 +38,9 @@ final class BindingChanges {
     void bind(Transaction tx, Caller caller, Binding asked) {
         Binding binding = normal(asked);
         HostEdit host = tx.host(vhost);
-        checkEnds(host, caller, binding);
-        BindingId id = BindingId.of(binding);
-        if (host.bindings.containsKey(id)) {
+        checkEnds(host, caller, binding, false);
+        if (isThereOrRefused(host, binding)) {
             return;
-        }
-        String cycle = BindingCycle.closedBy(host, binding);
-        if (cycle != null) {
-            throw refuse(Reason.CYCLE, "binding would close the cycle " + cycle);
         }
         boolean durable = isDurable(host, binding.source()) && isDurable(host, binding.destination());
         if (binding.source().kind() == Binding.Kind.STREAM) {
@@ -53,6 +48,25 @@ final class BindingChanges {
         } else {
             tx.put(new Bound(vhost, binding, 0, List.of()), durable);
         }
+    }
+
+    /** Refuses what {@link #bind} would refuse once missing queues and streams are there; changes nothing. */
+    void check(Transaction tx, Caller caller, Binding asked) {
+        Binding binding = normal(asked);
+        HostEdit host = tx.host(vhost);
+        checkEnds(host, caller, binding, true);
+        isThereOrRefused(host, binding);
+    }
+
+    private static boolean isThereOrRefused(HostEdit host, Binding binding) {
+        if (host.bindings.containsKey(BindingId.of(binding))) {
+            return true;
+        }
+        String cycle = BindingCycle.closedBy(host, binding);
+        if (cycle != null) {
+            throw refuse(Reason.CYCLE, "binding would close the cycle " + cycle);
+        }
+        return false;
     }
 
     void unbind(Transaction tx, Caller caller, Binding asked) {
@@ -123,7 +137,7 @@ final class BindingChanges {
         }
     }
 
-    private void checkEnds(HostEdit host, Caller caller, Binding binding) {
+    private void checkEnds(HostEdit host, Caller caller, Binding binding, boolean createsMissing) {
         Binding.End source = binding.source();
         Binding.End destination = binding.destination();
         if (source.kind() == Binding.Kind.QUEUE) {
@@ -136,7 +150,8 @@ final class BindingChanges {
             if (end.kind() == Binding.Kind.EXCHANGE && end.name().isEmpty()) {
                 throw refuse(Reason.ACCESS_REFUSED, "operation not permitted on the default exchange");
             }
-            if (!exists(host, end)) {
+            boolean mayBeMissing = createsMissing && end.kind() != Binding.Kind.EXCHANGE;
+            if (!mayBeMissing && !exists(host, end)) {
                 throw refuse(Reason.NOT_FOUND, "no " + BindingCycle.word(end) + " in vhost '" + vhost + "'");
             }
             if (end.kind() == Binding.Kind.STREAM && InternalStreams.isReserved(end.name())) {
@@ -145,6 +160,17 @@ final class BindingChanges {
         }
         permit(caller, Operation.READ, resource(source), source.name());
         permit(caller, Operation.WRITE, resource(destination), destination.name());
+        refuseHeaders(host, source);
+        refuseHeaders(host, destination);
+    }
+
+    /** A headers exchange neither keeps bindings nor takes messages. */
+    private static void refuseHeaders(HostEdit host, Binding.End end) {
+        Exchange exchange = end.kind() == Binding.Kind.EXCHANGE ? host.exchanges.get(end.name()) : null;
+        if (exchange != null && exchange.info().type() == ExchangeInfo.Type.HEADERS) {
+            throw refuse(
+                    Reason.NOT_IMPLEMENTED, "exchange '" + end.name() + "': headers exchanges are not implemented");
+        }
     }
 
     /** Streams have no keys: a binding of one is the same binding whatever key it was asked for with. */

@@ -126,6 +126,11 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
     }
 
     @Override
+    public CompletionStage<Void> checkBinding(Caller caller, Binding binding) {
+        return change(tx -> bindingChanges.check(tx, caller, binding));
+    }
+
+    @Override
     public CompletionStage<Void> bind(Caller caller, Binding binding) {
         return change(tx -> bindingChanges.bind(tx, caller, binding));
     }

@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Bindings as management and configuration write them: {@code exchange:NAME}, {@code queue:NAME}, {@code stream:NAME} or
  * {@code mqtt:FILTER}, short for the topic exchange with the translated filter. A missing stream (one partition) or durable
- * queue is created, a missing exchange is an error. Thread-safe; stages complete on the shard thread.
+ * queue is created unless the route is refused, a missing exchange is an error. Thread-safe; stages complete on the shard thread.
  */
 public final class Routes {
     /**
@@ -57,7 +57,8 @@ public final class Routes {
             permit(caller, spec);
             VirtualHost host = host(spec);
             Binding binding = parse(host, spec, origin);
-            return ensure(caller, host, binding.source())
+            return host.checkBinding(caller, binding) // a refused route leaves nothing behind
+                    .thenCompose(done -> ensure(caller, host, binding.source()))
                     .thenCompose(done -> ensure(caller, host, binding.destination()))
                     .thenCompose(done -> host.bind(caller, binding));
         } catch (RoutingException e) {
@@ -193,7 +194,7 @@ public final class Routes {
 
     private static CompletionStage<?> ensure(Caller caller, VirtualHost host, End end) {
         return switch (end.kind()) {
-            case EXCHANGE -> CompletableFuture.completedFuture(null); // bind says if it is missing
+            case EXCHANGE -> CompletableFuture.completedFuture(null);
             case QUEUE ->
                 host.table().queue(end.name()) != null
                         ? CompletableFuture.completedFuture(null)

@@ -322,6 +322,37 @@ class BrokerRestartTest {
     }
 
     @Test
+    void aRefusedRouteLeavesNoStreamAndNoQueueBehind() {
+        Routes routes = new Routes(broker);
+        for (String[] ends : new String[][] {
+            {"exchange:nope", "stream:leftover"},
+            {"exchange:nope", "queue:leftover"},
+            {"stream:leftover", "exchange:nope"},
+            {"exchange:amq.headers", "stream:leftover"},
+            {"exchange:amq.headers", "queue:leftover"},
+            {"stream:leftover", "exchange:amq.headers"},
+            {"exchange:", "queue:leftover"},
+            {"stream:leftover", "queue:leftover"},
+        }) {
+            assertThat(routes.add(CALLER, new Routes.Spec(ends[0], ends[1], null, "/"), Origin.API))
+                    .as("%s to %s", ends[0], ends[1])
+                    .failsWithin(5, TimeUnit.SECONDS)
+                    .withThrowableThat()
+                    .withCauseInstanceOf(RoutingException.class);
+            assertThat(host.table().stream("leftover"))
+                    .as("stream of %s to %s", ends[0], ends[1])
+                    .isNull();
+            assertThat(host.table().queue("leftover"))
+                    .as("queue of %s to %s", ends[0], ends[1])
+                    .isNull();
+        }
+        refused(
+                Reason.NOT_IMPLEMENTED,
+                routes.add(CALLER, new Routes.Spec("stream:leftover", "exchange:amq.match", null, "/"), Origin.API));
+        assertThat(host.bindings()).isEmpty();
+    }
+
+    @Test
     void routesInACircleSharedOnesAndUnknownOnesAreRefusedInWords() {
         Routes routes = new Routes(broker);
         get(routes.add(CALLER, new Routes.Spec("exchange:amq.topic", "exchange:amq.fanout", null, "/"), Origin.API));
