@@ -85,6 +85,14 @@ final class ProtocolHeaderHandler extends ByteToMessageDecoder {
     @Override
     public void channelInactive(ChannelHandlerContext ctx) throws Exception {
         cancelTimeout();
+        int begun = actualReadableBytes();
+        if (begun > 0 && !refused) {
+            LOG.info(
+                    "amqp {}: peer closed the socket after {} of {} bytes of the protocol header",
+                    ctx.channel().remoteAddress(),
+                    begun,
+                    HEADER.length);
+        }
         super.channelInactive(ctx);
     }
 

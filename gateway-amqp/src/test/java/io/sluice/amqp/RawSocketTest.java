@@ -3,6 +3,10 @@ package io.sluice.amqp;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.sluice.amqp091.codec.BasicMethod;
@@ -33,6 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 /** What a client library would never send. */
 @Timeout(60)
@@ -273,6 +278,43 @@ class RawSocketTest {
             peer.send(0, new ConnectionMethod.StartOk(Map.of(), "AMQPLAIN", response, "en_US"));
             assertThat(peer.receive()).isInstanceOf(ConnectionMethod.Tune.class);
         }
+    }
+
+    @Test
+    void aPeerGoneBeforeItsLoginIsOneLine() throws IOException {
+        Logger root = (Logger) LoggerFactory.getLogger("io.sluice.amqp");
+        Logger connections = (Logger) LoggerFactory.getLogger("io.sluice.amqp091");
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        log.start();
+        root.addAppender(log);
+        root.setLevel(Level.INFO);
+        connections.addAppender(log);
+        connections.setLevel(Level.INFO);
+        try (RawPeer halfHeader = peer();
+                RawPeer headerOnly = peer();
+                RawPeer silent = peer()) {
+            silent.socket.shutdownOutput();
+            assertThat(silent.in.read()).isEqualTo(-1);
+            halfHeader.sendHex("414d5150");
+            halfHeader.socket.shutdownOutput();
+            assertThat(halfHeader.in.read()).isEqualTo(-1);
+            headerOnly.send(Protocol.header());
+            headerOnly.receive();
+            headerOnly.sendHex("0100");
+            headerOnly.socket.shutdownOutput();
+            assertThat(headerOnly.in.read()).isEqualTo(-1);
+            await().until(() -> log.list.size() >= 2);
+        } finally {
+            root.detachAppender(log);
+            root.setLevel(null);
+            connections.detachAppender(log);
+            connections.setLevel(null);
+        }
+        assertThat(log.list)
+                .extracting(ILoggingEvent::getFormattedMessage)
+                .satisfiesExactlyInAnyOrder(
+                        line -> assertThat(line).contains("after 4 of 8 bytes of the protocol header"),
+                        line -> assertThat(line).contains("peer closed the socket before connection.open"));
     }
 
     @Test

@@ -272,6 +272,23 @@ class RawProtocolTest extends ClientTest {
     }
 
     @Test
+    void peerGoneInTheMiddleOfItsFirstRequestIsOneLineAndASilentOneNone() throws Exception {
+        try (Socket begun = connect();
+                Socket silent = connect()) {
+            begun.getOutputStream().write(new byte[] {0, 0, 0, 40, 0});
+            begun.shutdownOutput();
+            silent.shutdownOutput();
+            assertThat(isClosed(begun)).isTrue();
+            assertThat(isClosed(silent)).isTrue();
+        }
+        Awaitility.await().until(() -> !warnings().isEmpty());
+        assertThat(warnings())
+                .singleElement()
+                .asString()
+                .contains("peer closed the connection in the middle of a request");
+    }
+
+    @Test
     void peerGoneInTheMiddleOfAResponseReleasesItsData() throws Exception {
         fill(20);
         for (int i = 0; i < 5; i++) {

@@ -17,7 +17,25 @@ import org.jspecify.annotations.Nullable;
 
 /** Makes and starts the three gateways with their part of the configuration. */
 final class Doors {
+    private static final String MQTT = "MQTT";
+    private static final String MQTT_PORT = "mqtt.port";
+    private static final String AMQP = "AMQP";
+    private static final String AMQP_PORT = "amqp.port";
+    private static final String KAFKA = "Kafka";
+    private static final String KAFKA_PORT = "native.port";
+
     private Doors() {}
+
+    /**
+     * Checks that the ports of the doors are free.
+     *
+     * @throws StartException if one is not
+     */
+    static void check(SluiceConfig config) {
+        Listeners.check(MQTT, MQTT_PORT, config.mqtt().port(), config.bind());
+        Listeners.check(AMQP, AMQP_PORT, config.amqp().port(), config.bind());
+        Listeners.check(KAFKA, KAFKA_PORT, config.kafka().port(), config.bind());
+    }
 
     /** Starts every gateway; {@code opened} is told how to close each. */
     static List<Door> start(
@@ -37,9 +55,9 @@ final class Doors {
         kafka.start();
         count(metrics, mqtt, amqp, kafka);
         return List.of(
-                new Door("MQTT", "mqtt.port", config.mqtt().port(), mqtt.initializer()),
-                new Door("AMQP", "amqp.port", config.amqp().port(), amqp.initializer()),
-                new Door("Kafka", "native.port", config.kafka().port(), kafka.initializer()));
+                new Door(MQTT, MQTT_PORT, config.mqtt().port(), mqtt.initializer()),
+                new Door(AMQP, AMQP_PORT, config.amqp().port(), amqp.initializer()),
+                new Door(KAFKA, KAFKA_PORT, config.kafka().port(), kafka.initializer()));
     }
 
     private static void count(BrokerMetrics metrics, MqttGateway mqtt, AmqpGateway amqp, NativeGateway kafka) {

@@ -17,8 +17,10 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.sluice.server.metrics.BrokerMetrics;
 import io.sluice.server.metrics.ConnectionCount;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -51,6 +53,27 @@ final class Listeners implements AutoCloseable {
     }
 
     /**
+     * Says at once that a door could not be opened, before anything that takes long or must be torn down is started for it.
+     *
+     * @param setting the setting of its port
+     * @param port wanted port, 0 for any
+     * @throws StartException as {@link #open}
+     */
+    static void check(String name, String setting, int port, List<InetAddress> addresses) {
+        if (port == 0) {
+            return;
+        }
+        for (InetAddress address : addresses) {
+            try (ServerSocket probe = new ServerSocket()) {
+                probe.setReuseAddress(true);
+                probe.bind(new InetSocketAddress(address, port));
+            } catch (IOException e) {
+                throw refused(name, setting, address, port, e);
+            }
+        }
+    }
+
+    /**
      * Opens a door on every address.
      *
      * @return the port, the same on all addresses
@@ -76,7 +99,7 @@ final class Listeners implements AutoCloseable {
                     if (door.port() == 0 && port != 0 && attempt < FREE_PORT_ATTEMPTS) {
                         break;
                     }
-                    throw refused(door, address, port, future.cause());
+                    throw refused(door.name(), door.setting(), address, port, future.cause());
                 }
                 bound.add(future.channel());
                 port = ((InetSocketAddress) future.channel().localAddress()).getPort();
@@ -100,19 +123,19 @@ final class Listeners implements AutoCloseable {
         };
     }
 
-    private static StartException refused(Door door, InetAddress address, int port, Throwable cause) {
+    private static StartException refused(String name, String setting, InetAddress address, int port, Throwable cause) {
         String where = address.getHostAddress() + " port " + port;
         String message = String.valueOf(cause.getMessage());
         if (message.contains("in use")) {
             return new StartException(
-                    door.name() + " cannot listen on " + where
+                    name + " cannot listen on " + where
                             + ", which another program uses; stop that program or choose another" + " port with --set "
-                            + door.setting() + "=PORT.",
+                            + setting + "=PORT.",
                     cause);
         }
         return new StartException(
-                door.name() + " cannot listen on " + where + " (" + message + "); choose another port with --set "
-                        + door.setting() + "=PORT.",
+                name + " cannot listen on " + where + " (" + message + "); choose another port with --set " + setting
+                        + "=PORT.",
                 cause);
     }
 

@@ -75,6 +75,7 @@ public final class SluiceServer implements AutoCloseable {
     private void open(SluiceConfig config) throws IOException {
         DataDirectory directory = DataDirectory.lock(config.data());
         opened("data directory", directory);
+        Doors.check(config);
         BrokerMetrics metrics = new BrokerMetrics();
         opened("metrics", metrics);
         Listeners listeners = new Listeners(metrics);

@@ -538,6 +538,8 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     public void channelInactive(ChannelHandlerContext ctx) {
         if (state instanceof ConnectionState.Open) {
             LOG.info("{}: peer closed the socket without connection.close", this);
+        } else if (!isClosed() && !(state instanceof ConnectionState.Closing)) {
+            LOG.info("{}: peer closed the socket before connection.open", this);
         }
         if (handshakeTimer != null) {
             handshakeTimer.cancel(false);

@@ -384,6 +384,9 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelInactive(ChannelHandlerContext handlerContext) {
+        if (!closed && decoder.isWithinRequest()) {
+            LOG.warn("kafka {}: peer closed the connection in the middle of a request", remote);
+        }
         closed();
     }
 

@@ -99,7 +99,9 @@ final class YamlFile {
                 map(key + ".", depth + 1);
             } else if (token == JsonToken.START_ARRAY) {
                 if (!key.equals(ROUTES)) {
-                    throw wrong("gives a list for '" + key + "'; only 'routes' is a list");
+                    ConfigException wrong = wrong("gives a list for '" + key + "'; only 'routes' is a list");
+                    parser.skipChildren(); // unless it is no list at all but broken YAML, which this finds
+                    throw wrong;
                 }
                 routes();
             } else if (token != JsonToken.VALUE_NULL) {

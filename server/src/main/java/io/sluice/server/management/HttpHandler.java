@@ -14,13 +14,17 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.handler.codec.PrematureChannelClosureException;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.handler.timeout.ReadTimeoutException;
 import java.io.IOException;
 import java.net.URI;
@@ -45,18 +49,32 @@ final class HttpHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
     private static final Set<String> LOOPBACK_NAMES = Set.of("localhost", "127.0.0.1", "[::1]");
 
     private final Endpoints endpoints;
+    private final RequestWatch watch;
+    private final Complaints complaints;
 
-    HttpHandler(Endpoints endpoints) {
+    /** A request that is not taken, before anything looks at its path. */
+    private record Refusal(HttpResponseStatus status, String error, String reason) {}
+
+    HttpHandler(Endpoints endpoints, RequestWatch watch, Complaints complaints) {
         this.endpoints = endpoints;
+        this.watch = watch;
+        this.complaints = complaints;
     }
 
     @Override
     protected void channelRead0(ChannelHandlerContext context, FullHttpRequest request) {
+        if (!context.channel().isActive()) {
+            return; // what the decoder made of a request that broke off
+        }
+        watch.done();
         boolean keepAlive = HttpUtil.isKeepAlive(request);
         boolean head = request.method().equals(HttpMethod.HEAD);
-        Reply refusal = refuse(request);
+        Refusal refusal = refuse(request);
         if (refusal != null) {
-            send(context, refusal, false, head);
+            complaints.about(
+                    context.channel().remoteAddress(),
+                    "request refused with " + refusal.status().code() + ": " + refusal.reason());
+            send(context, Reply.problem(refusal.status(), refusal.error(), refusal.reason()), false, head);
             return;
         }
         String path = path(request.uri());
@@ -79,32 +97,42 @@ final class HttpHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
         }));
     }
 
-    private static @Nullable Reply refuse(FullHttpRequest request) {
+    private static @Nullable Refusal refuse(FullHttpRequest request) {
         if (request.decoderResult().isFailure()) {
-            return Reply.problem(BAD_REQUEST, "bad_request", "The request is not valid HTTP/1.1.");
+            return new Refusal(
+                    BAD_REQUEST, "bad_request", wrong(request.decoderResult().cause()));
         }
         if (!request.protocolVersion().equals(HttpVersion.HTTP_1_1)
                 && !request.protocolVersion().equals(HttpVersion.HTTP_1_0)) {
-            return Reply.problem(
+            return new Refusal(
                     HTTP_VERSION_NOT_SUPPORTED, "bad_request", "Only HTTP/1.0 and HTTP/1.1 are spoken here.");
         }
         String host = request.headers().get(HttpHeaderNames.HOST);
         if (host != null && !isLoopbackName(host)) {
-            return Reply.problem(
+            return new Refusal(
                     FORBIDDEN, "forbidden", "The Host header must name this machine: localhost, 127.0.0.1 or [::1].");
         }
         if (isChange(request.method())) {
             String origin = request.headers().get(HttpHeaderNames.ORIGIN);
             if (origin != null && !isSameOrigin(origin, host)) {
-                return Reply.problem(FORBIDDEN, "forbidden", "Changes are not taken from pages of another origin.");
+                return new Refusal(FORBIDDEN, "forbidden", "Changes are not taken from pages of another origin.");
             }
             String type = request.headers().get(HttpHeaderNames.CONTENT_TYPE);
             if (type == null || !type.toLowerCase(Locale.ROOT).startsWith("application/json")) {
-                return Reply.problem(
+                return new Refusal(
                         UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be sent as application/json.");
             }
         }
         return null;
+    }
+
+    private static String wrong(Throwable cause) {
+        if (cause instanceof TooLongHttpLineException) {
+            return "The request line is too long.";
+        }
+        return cause instanceof TooLongHttpHeaderException
+                ? "The request headers are too large."
+                : "The request is not valid HTTP/1.1.";
     }
 
     private static boolean isChange(HttpMethod method) {
@@ -169,7 +197,10 @@ final class HttpHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-        if (!(cause instanceof IOException) && !(cause instanceof ReadTimeoutException)) {
+        // the watch has told, or will, of a request that broke off
+        if (!(cause instanceof IOException)
+                && !(cause instanceof ReadTimeoutException)
+                && !(cause instanceof PrematureChannelClosureException)) {
             LOG.warn("Management connection {} closed: {}", context.channel().remoteAddress(), cause.toString());
         }
         context.close();

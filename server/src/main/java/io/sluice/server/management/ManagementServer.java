@@ -10,6 +10,7 @@ import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.timeout.ReadTimeoutHandler;
+import io.sluice.io.SystemClock;
 import io.sluice.server.metrics.BrokerMetrics;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -31,6 +32,7 @@ public final class ManagementServer extends ChannelInitializer<Channel> {
     private static final int IDLE_SECONDS = 30;
 
     private final Endpoints endpoints;
+    private final Complaints complaints = new Complaints(new SystemClock());
 
     /**
      * Describes the port.
@@ -70,10 +72,12 @@ public final class ManagementServer extends ChannelInitializer<Channel> {
     protected void initChannel(Channel channel) {
         HttpDecoderConfig limits =
                 new HttpDecoderConfig().setMaxInitialLineLength(MAX_LINE_BYTES).setMaxHeaderSize(MAX_HEADER_BYTES);
+        RequestWatch watch = new RequestWatch(complaints, IDLE_SECONDS);
         channel.pipeline()
+                .addLast(watch)
                 .addLast(new ReadTimeoutHandler(IDLE_SECONDS))
                 .addLast(new HttpServerCodec(limits))
-                .addLast(new BoundedBody(MAX_BODY_BYTES))
-                .addLast(new HttpHandler(endpoints));
+                .addLast(new BoundedBody(MAX_BODY_BYTES, watch, complaints))
+                .addLast(new HttpHandler(endpoints, watch, complaints));
     }
 }

@@ -168,6 +168,7 @@ class ConfigLoaderTest {
             delimiter = '|',
             value = {
                 "'amqp: [1, 2]'                       | gives a list for 'amqp'",
+                "'amqp: ['                            | sluice.yaml line 1 is not valid YAML",
                 "'routes: [x]'                        | must be a route",
                 "'routes: [{from: a}]'                | lacks 'to'",
                 "'routes: [{from: a, too: b}]'        | has 'too' in a route",
