@@ -134,12 +134,25 @@ class PropertiesRoundTripTest {
     }
 
     @Test
-    void senderSelectedDistributionAndDelayAreRefused() {
-        for (String name : List.of("CC", "BCC", "x-delay")) {
+    void senderSelectedDistributionIsRefused() {
+        for (String name : List.of("CC", "BCC")) {
             assertThatThrownBy(() -> toRecord(properties(Map.of(name, "1"), false)))
                     .isInstanceOf(AmqpException.class)
                     .hasMessageContaining("NOT_IMPLEMENTED");
         }
+    }
+
+    @Test
+    void aDelayStaysAHeader() {
+        ByteBuf original = properties(Map.of("x-delay", 1_500), false);
+        assertThat(ByteBufUtil.hexDump(back(toRecord(original), 0))).isEqualTo(ByteBufUtil.hexDump(original));
+    }
+
+    @Test
+    void aDelayBeyondTenYearsIsRefused() {
+        assertThatThrownBy(() -> toRecord(properties(Map.of("x-delay", 400_000_000_000L), false)))
+                .isInstanceOf(AmqpException.class)
+                .hasMessageContaining("x-delay");
     }
 
     @Test
