@@ -214,10 +214,14 @@ class RawProtocolTest extends ClientTest {
         }
         assertThat(PooledByteBufAllocator.DEFAULT.metric().usedDirectMemory() - used)
                 .isLessThan(32 << 20);
+        assertThat(warnings()).isEmpty();
         for (Socket socket : sockets) {
             socket.close();
         }
-        assertThat(warnings()).isEmpty();
+        Awaitility.await()
+                .untilAsserted(() -> assertThat(warnings())
+                        .hasSize(sockets.size())
+                        .allMatch(line -> line.contains("peer closed the connection in the middle of a request")));
     }
 
     @Test
