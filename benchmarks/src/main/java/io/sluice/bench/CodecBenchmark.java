@@ -100,7 +100,7 @@ public class CodecBenchmark {
             records.recordAt(i, view);
             converter.read(view, true, null);
             into.consume(converter.topic());
-            into.consume(converter.qos());
+            into.consume(converter.retain());
         }
     }
 

@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.rabbitmq.client.AMQP;
-import com.rabbitmq.client.Channel;
 import com.rabbitmq.client.Connection;
 import com.rabbitmq.client.Delivery;
 import com.rabbitmq.client.MessageProperties;
@@ -31,7 +30,7 @@ import io.sluice.message.RecordView;
 import io.sluice.routing.Binding;
 import io.sluice.shard.PublishBatch;
 import io.sluice.shard.ShardProxy;
-import java.nio.file.Path;
+import java.io.IOException;
 import java.util.Date;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
@@ -39,49 +38,20 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
 
 /** AMQP consumers of what other protocols produced, and streams that are fed by AMQP publishers. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
-class CrossProtocolTest {
+class CrossProtocolTest extends ClientTest {
     private static final Caller CALLER = Caller.broker("/");
 
-    @TempDir
-    private static Path directory;
-
-    private static TestBroker broker;
-
-    private Connection connection;
-    private Channel channel;
-
-    @BeforeAll
-    static void open() throws Exception {
-        broker = new TestBroker(directory);
-    }
-
-    @AfterAll
-    static void close() {
-        broker.close();
-    }
-
     @BeforeEach
-    void connect() throws Exception {
-        connection = factory(broker.port()).newConnection();
-        channel = connection.createChannel();
+    void confirm() throws IOException {
         channel.confirmSelect();
-    }
-
-    @AfterEach
-    void disconnect() {
-        connection.abort();
     }
 
     /** As the MQTT door does: key = topic, header {@code sl.qos}, user properties as headers. */

@@ -1,63 +1,30 @@
 package io.sluice.amqp;
 
-import static io.sluice.amqp.AmqpPeers.factory;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.rabbitmq.client.AMQP;
-import com.rabbitmq.client.Channel;
-import com.rabbitmq.client.Connection;
 import com.rabbitmq.client.GetResponse;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Date;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What becomes of dead letters: their history, their time to live, and cycles. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
-class DeadLetterTest {
-    @TempDir
-    private static Path directory;
-
-    private static TestBroker broker;
-
-    private Connection connection;
-    private Channel channel;
-
-    @BeforeAll
-    static void open() throws Exception {
-        broker = new TestBroker(directory);
-    }
-
-    @AfterAll
-    static void close() throws Exception {
-        broker.close();
-    }
-
+class DeadLetterTest extends ClientTest {
     @BeforeEach
-    void connect() throws Exception {
-        connection = factory(broker.port()).newConnection();
-        channel = connection.createChannel();
+    void confirm() throws IOException {
         channel.confirmSelect();
-    }
-
-    @AfterEach
-    void disconnect() {
-        connection.abort();
     }
 
     /** A queue whose dead letters go to another one by the default exchange. */

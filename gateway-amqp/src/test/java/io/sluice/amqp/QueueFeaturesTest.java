@@ -1,7 +1,6 @@
 package io.sluice.amqp;
 
 import static io.sluice.amqp.AmqpPeers.consume;
-import static io.sluice.amqp.AmqpPeers.factory;
 import static io.sluice.amqp.AmqpPeers.next;
 import static io.sluice.amqp.AmqpPeers.replyCode;
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -12,12 +11,10 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import com.rabbitmq.client.AMQP;
 import com.rabbitmq.client.Channel;
-import com.rabbitmq.client.Connection;
 import com.rabbitmq.client.Delivery;
 import com.rabbitmq.client.GetResponse;
 import com.rabbitmq.client.MessageProperties;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -31,14 +28,10 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -46,35 +39,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Arguments of queues and what they do: time to live, priority, limits, single active consumer. */
 @Timeout(60)
 @ExtendWith(NoLeaks.class)
-class QueueFeaturesTest {
-    @TempDir
-    private static Path directory;
-
-    private static TestBroker broker;
-
-    private Connection connection;
-    private Channel channel;
-
-    @BeforeAll
-    static void open() throws Exception {
-        broker = new TestBroker(directory);
-    }
-
-    @AfterAll
-    static void close() throws Exception {
-        broker.close();
-    }
-
+class QueueFeaturesTest extends ClientTest {
     @BeforeEach
-    void connect() throws Exception {
-        connection = factory(broker.port()).newConnection();
-        channel = connection.createChannel();
+    void confirm() throws IOException {
         channel.confirmSelect();
-    }
-
-    @AfterEach
-    void disconnect() {
-        connection.abort();
     }
 
     private String declare(String name, Object... pairs) throws IOException {

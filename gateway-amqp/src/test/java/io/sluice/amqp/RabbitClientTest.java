@@ -1,5 +1,6 @@
 package io.sluice.amqp;
 
+import static io.sluice.amqp.AmqpPeers.factory;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -23,54 +24,13 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** RabbitMQ's Java client against the door on the real core. */
 @Timeout(60)
-class RabbitClientTest {
-    @TempDir
-    private static Path directory;
-
-    private static TestBroker broker;
-
-    private Connection connection;
-    private Channel channel;
-
-    @BeforeAll
-    static void open() throws Exception {
-        broker = new TestBroker(directory);
-    }
-
-    @AfterAll
-    static void close() throws Exception {
-        broker.close();
-    }
-
-    static ConnectionFactory factory(int port) {
-        ConnectionFactory factory = new ConnectionFactory();
-        factory.setHost("127.0.0.1");
-        factory.setPort(port);
-        factory.setAutomaticRecoveryEnabled(false);
-        return factory;
-    }
-
-    @BeforeEach
-    void connect() throws Exception {
-        connection = factory(broker.port()).newConnection();
-        channel = connection.createChannel();
-    }
-
-    @AfterEach
-    void disconnect() {
-        connection.abort();
-    }
-
+class RabbitClientTest extends ClientTest {
     private static BlockingQueue<Delivery> consume(Channel channel, String queue, boolean autoAck) throws IOException {
         BlockingQueue<Delivery> deliveries = new LinkedBlockingQueue<>();
         channel.basicConsume(queue, autoAck, (tag, delivery) -> deliveries.add(delivery), tag -> {});

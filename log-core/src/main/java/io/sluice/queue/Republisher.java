@@ -4,7 +4,6 @@ import io.sluice.log.LogException;
 import io.sluice.log.record.BatchView;
 
 /** Routes dead letters and delayed messages; implemented in {@code routing}, which log-core may not import. */
-@FunctionalInterface
 public interface Republisher {
     /**
      * Publishes a copy of the record to the queue's dead-letter target with the death added to its history. Runs on the shard
@@ -19,9 +18,7 @@ public interface Republisher {
      * Publishes a record of a {@link QueuePolicy#delayed} queue to where it was to go, since it has fallen due; else as {@link
      * #deadLetter}.
      */
-    default void due(QueueSpec queue, BatchView source, long offset, Outcome outcome) {
-        throw new UnsupportedOperationException("delayed messages are not routed here");
-    }
+    void due(QueueSpec queue, BatchView source, long offset, Outcome outcome);
 
     /** What became of the copy. Exactly one method is called, once, on any thread. */
     interface Outcome {

@@ -16,6 +16,7 @@ import io.sluice.log.PartitionId;
 import io.sluice.log.StreamConfig;
 import io.sluice.log.StreamId;
 import io.sluice.log.record.BatchBuilder;
+import io.sluice.log.record.BatchView;
 import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
 import io.sluice.queue.DeliveryBatch;
@@ -26,6 +27,7 @@ import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueRef.ConsumerSpec;
 import io.sluice.queue.QueueSpec;
+import io.sluice.queue.Republisher;
 import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import java.nio.charset.StandardCharsets;
@@ -195,7 +197,7 @@ class CoreTest {
         QueueRef queue = open(1, true, DEAD_LETTERS);
         List<io.sluice.queue.Republisher.Outcome> settled = new CopyOnWriteArrayList<>();
         List<String> dead = new CopyOnWriteArrayList<>();
-        core.queues().republisher((spec, source, offset, reason, count, done) -> {
+        core.queues().republisher((DeadLettersOnly) (spec, source, offset, reason, count, done) -> {
             RecordView view = new RecordView();
             source.record(offset, view);
             dead.add(reason.text() + " " + view.valueSlice().toString(StandardCharsets.UTF_8));
@@ -218,7 +220,7 @@ class CoreTest {
         QueuePolicy policy =
                 QueuePolicy.builder().deadLetterExchange("dlx").deliveryLimit(1).build();
         QueueRef queue = open(1, true, policy);
-        core.queues().republisher((spec, source, offset, reason, count, done) -> {});
+        core.queues().republisher((DeadLettersOnly) (spec, source, offset, reason, count, done) -> {});
         Sink sink = new Sink();
         QueueConsumer consumer = attach(queue, sink, 10);
         publish(queue, Durability.GROUP, "a", "b").get(5, TimeUnit.SECONDS);
@@ -237,7 +239,7 @@ class CoreTest {
         await().untilAsserted(() -> assertThat(late.values()).containsExactly("b"));
         List<String> dead = new CopyOnWriteArrayList<>();
         List<io.sluice.queue.Republisher.Outcome> outcomes = new CopyOnWriteArrayList<>();
-        core.queues().republisher((spec, source, offset, reason, count, done) -> {
+        core.queues().republisher((DeadLettersOnly) (spec, source, offset, reason, count, done) -> {
             RecordView view = new RecordView();
             source.record(offset, view);
             dead.add(reason.text() + " " + count + " " + view.valueSlice().toString(StandardCharsets.UTF_8));
@@ -654,5 +656,13 @@ class CoreTest {
             batch.end(0, targets, 5, 1000, durability, 0);
         }
         return batch;
+    }
+
+    /** For queues without delayed messages. */
+    private interface DeadLettersOnly extends Republisher {
+        @Override
+        default void due(QueueSpec queue, BatchView source, long offset, Outcome outcome) {
+            throw new AssertionError("nothing is delayed here");
+        }
     }
 }

@@ -28,7 +28,6 @@ public final class RecordToPublish {
 
     private final ByteBuf properties = Unpooled.buffer(256);
     private byte[] topic = EMPTY;
-    private int qos;
     private boolean retain;
     private long expiresAt;
 
@@ -54,7 +53,6 @@ public final class RecordToPublish {
         if (properties.capacity() > 65_536) {
             properties.capacity(256);
         }
-        qos = 1;
         retain = false;
         expiresAt = 0;
         mqttOrigin = false;
@@ -130,7 +128,6 @@ public final class RecordToPublish {
     private void reserved(RecordView record, boolean withProperties) {
         if (record.headerNameIs(MessageHeaders.QOS)) {
             mqttOrigin = true;
-            qos = record.headerAsLong(1) > 0 ? 1 : 0;
         } else if (record.headerNameIs(MessageHeaders.RETAIN)) {
             retain = true;
         } else if (record.headerNameIs(MessageHeaders.EXPIRES_AT)) {
@@ -276,11 +273,6 @@ public final class RecordToPublish {
     /** Topic name; not to be changed. */
     public byte[] topic() {
         return topic;
-    }
-
-    /** QoS of the publish, 0 or 1; 1 for records that do not say. */
-    public int qos() {
-        return qos;
     }
 
     /** True if published with RETAIN. */

@@ -1,10 +1,8 @@
 package io.sluice.engine.local;
 
 import io.sluice.engine.LogEngine;
-import io.sluice.engine.LogEngineContractTest;
 import io.sluice.io.DiskFileSystem;
 import io.sluice.io.Entropy;
-import io.sluice.io.FaultyFileSystem;
 import io.sluice.io.SystemClock;
 import io.sluice.io.ThreadWorkers;
 import java.nio.file.Files;
@@ -14,18 +12,15 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The embedded engine on real files, with real threads; a kill leaves what the process had written. */
-class LocalEngineContractTest extends LogEngineContractTest {
+class LocalEngineContractTest extends FaultyEngineContractTest {
     @TempDir
     Path directory;
 
     private int life;
-    private FaultyFileSystem files = new FaultyFileSystem(new DiskFileSystem());
-    private HeldWorkers workers = new HeldWorkers(new ThreadWorkers());
 
     @Override
     protected LogEngine open() {
-        files = new FaultyFileSystem(new DiskFileSystem());
-        workers = new HeldWorkers(new ThreadWorkers());
+        renew(new DiskFileSystem(), new ThreadWorkers());
         return LocalLogEngine.open(data(), ContractSettings.of(), files, new SystemClock(), Entropy.system(), workers);
     }
 
@@ -47,32 +42,9 @@ class LocalEngineContractTest extends LogEngineContractTest {
         stage.toCompletableFuture().get(10, TimeUnit.SECONDS);
     }
 
+    /** The thread that ticks is the one that looks. */
     @Override
-    protected void holdSyncs() {
-        workers.hold();
-    }
-
-    @Override
-    protected void letSyncsEnd() {
-        workers.release();
-    }
-
-    @Override
-    protected void breakDisk() {
-        files.breakDisk();
-    }
-
-    @Override
-    protected void fillDisk() {
-        files.usable(ContractSettings.FULL - 1);
-        workers.tick();
-    }
-
-    @Override
-    protected void emptyDisk() {
-        files.usable(-1);
-        workers.tick();
-    }
+    void settle() {}
 
     private static void copyTree(Path from, Path to) throws Exception {
         try (var paths = Files.walk(from)) {

@@ -2,21 +2,17 @@ package io.sluice.routing.republish;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
-import io.netty.util.AbstractReferenceCounted;
-import io.netty.util.ReferenceCounted;
 import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
-import io.sluice.routing.DirectMessage;
 import io.sluice.shard.PublishBatch;
 
 /** The copy of a record on its way to direct subscribers, with bytes of its own. */
-final class CopiedMessage extends AbstractReferenceCounted implements DirectMessage {
-    private final String topic;
+final class CopiedMessage extends RepublishedMessage {
     private final ByteBuf record;
     private final long timestamp;
 
     private CopiedMessage(String topic, ByteBuf record, long timestamp) {
-        this.topic = topic;
+        super(topic);
         this.record = record;
         this.timestamp = timestamp;
     }
@@ -33,21 +29,6 @@ final class CopiedMessage extends AbstractReferenceCounted implements DirectMess
     }
 
     @Override
-    public String topic() {
-        return topic;
-    }
-
-    @Override
-    public int qos() {
-        return 1;
-    }
-
-    @Override
-    public String publisherId() {
-        return "";
-    }
-
-    @Override
     public void record(RecordView into) {
         into.wrap(record, 0, -1, timestamp);
     }
@@ -55,10 +36,5 @@ final class CopiedMessage extends AbstractReferenceCounted implements DirectMess
     @Override
     protected void deallocate() {
         record.release();
-    }
-
-    @Override
-    public ReferenceCounted touch(Object hint) {
-        return this;
     }
 }

@@ -16,6 +16,7 @@ import io.sluice.queue.DeathReason;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Republisher;
+import io.sluice.queue.Republisher.Outcome;
 import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import io.sluice.routing.DirectDispatch;
@@ -29,7 +30,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.Executor;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -41,7 +41,7 @@ import org.slf4j.LoggerFactory;
  * The original is settled when the copy is stored; a message that nothing takes is settled at once. What the shard refuses is
  * reported as failed, and the core tries again. Confined to the shard thread.
  */
-public final class DeadLetters implements Republisher {
+public final class DeadLetters {
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetters.class);
     /** Cycles that are remembered as logged. */
     private static final int MAX_CYCLES = 1_000;
@@ -64,7 +64,7 @@ public final class DeadLetters implements Republisher {
         this.tables = tables;
     }
 
-    @Override
+    /** See {@link Republisher#deadLetter}. */
     public void deadLetter(
             QueueSpec queue, BatchView source, long offset, DeathReason reason, int deliveryCount, Outcome outcome) {
         String exchange = queue.policy().deadLetterExchange();
@@ -88,17 +88,17 @@ public final class DeadLetters implements Republisher {
             return;
         }
         String topic = key.equals(oldKey) ? RecordAddress.topic(record) : null;
-        Copy completion = new Copy(route, outcome);
+        CopyCompletion completion = new CopyCompletion(shard, dispatch, route, outcome);
         PublishBatch copy = copy(queue, exchange, key, deaths, stored, completion);
         if (route.direct().length > 0) {
-            completion.direct = CopiedMessage.of(copy, topic == null ? TopicNames.topicOfKey(key) : topic);
+            completion.direct(CopiedMessage.of(copy, topic == null ? TopicNames.topicOfKey(key) : topic));
         }
         if (stored.isEmpty()) {
             copy.releaseBuffer();
-            completion.completed(copy, null);
+            completion.completed(null);
         } else if (!shard.submit(copy)) {
             copy.releaseBuffer();
-            completion.completed(copy, new LogException(Reason.OVERLOADED, "the shard's inbox is full"));
+            completion.completed(new LogException(Reason.OVERLOADED, "the shard's inbox is full"));
         }
     }
 
@@ -149,7 +149,7 @@ public final class DeadLetters implements Republisher {
     }
 
     private PublishBatch copy(
-            QueueSpec queue, String exchange, String key, Deaths deaths, TargetSet targets, Copy completion) {
+            QueueSpec queue, String exchange, String key, Deaths deaths, TargetSet targets, CopyCompletion completion) {
         int size = record.end() - record.keyStart() + 256;
         PublishBatch batch =
                 new PublishBatch(Caller.broker(queue.vhost()), completion, PooledByteBufAllocator.DEFAULT, size);
@@ -173,38 +173,5 @@ public final class DeadLetters implements Republisher {
     private String headerText() {
         byte[] value = record.headerValue();
         return value == null ? "" : new String(value, UTF_8);
-    }
-
-    private final class Copy implements PublishBatch.Completion {
-        private final Route route;
-        private final Outcome outcome;
-        private @Nullable CopiedMessage direct;
-
-        Copy(Route route, Outcome outcome) {
-            this.route = route;
-            this.outcome = outcome;
-        }
-
-        @Override
-        public Executor executor() {
-            return shard;
-        }
-
-        @Override
-        public void completed(PublishBatch batch, @Nullable LogException error) {
-            CopiedMessage message = direct;
-            if (message != null) {
-                if (error == null) {
-                    dispatch.add(message, route);
-                    dispatch.flush();
-                }
-                message.release();
-            }
-            if (error == null) {
-                outcome.settled();
-            } else {
-                outcome.failed(error);
-            }
-        }
     }
 }

@@ -79,22 +79,20 @@ public final class DueMessages {
             LOG.debug("A delayed message is dropped: exchange '{}' is gone", exchange);
             route = Route.NONE;
         }
+        CopyCompletion completion = new CopyCompletion(shard, dispatch, route, outcome);
         if (route.direct().length > 0) {
-            StoredMessage message = new StoredMessage(
-                    topic != null ? topic : TopicNames.topicOfKey(key == null ? "" : key), source, offset);
-            dispatch.add(message, route);
-            dispatch.flush();
-            message.release();
+            completion.direct(new StoredMessage(
+                    topic != null ? topic : TopicNames.topicOfKey(key == null ? "" : key), source, offset));
         }
         if (route.stored().isEmpty()) {
-            outcome.settled();
+            completion.completed(null);
             return;
         }
         boolean persistent = mqtt ? qos > 0 : number(MessageHeaders.DURABLE, 0) == 1;
         String order = topic != null ? topic : exchange.isEmpty() && key != null ? key : exchange;
         PublishBatch batch = new PublishBatch(
                 Caller.broker(queue.vhost()),
-                new CopyCompletion(shard, outcome),
+                completion,
                 PooledByteBufAllocator.DEFAULT,
                 record.end() - record.keyStart() + 64);
         batch.begin();
@@ -112,7 +110,7 @@ public final class DueMessages {
                 0);
         if (!shard.submit(batch)) {
             batch.releaseBuffer();
-            outcome.failed(new LogException(Reason.OVERLOADED, "the shard's inbox is full"));
+            completion.completed(new LogException(Reason.OVERLOADED, "the shard's inbox is full"));
         }
     }
 
