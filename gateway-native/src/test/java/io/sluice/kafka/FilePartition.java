@@ -6,6 +6,7 @@ import io.netty.util.ReferenceCounted;
 import io.sluice.log.AdvanceListener;
 import io.sluice.log.Durability;
 import io.sluice.log.Isolation;
+import io.sluice.log.LiveOffsets;
 import io.sluice.log.LogException;
 import io.sluice.log.LogPartition;
 import io.sluice.log.LogSlice;
@@ -270,6 +271,11 @@ final class FilePartition implements LogPartition {
     @Override
     public long truncatePrefix(long newStart) {
         return 0;
+    }
+
+    @Override
+    public CompletionStage<Long> dropDead(LiveOffsets live) {
+        return CompletableFuture.completedFuture(0L);
     }
 
     @Override

@@ -105,6 +105,19 @@ public interface LogPartition {
     /** Deletes the records below {@code newStart}; segments wholly below it go. Returns the new start. Writer thread. */
     long truncatePrefix(long newStart);
 
+    /**
+     * Asks for the space of batches none of whose records is live any more. All others keep their offsets and bytes; a batch of
+     * several records stays whole while one of them lives. Only batches in segments that take no more appends go, and only where
+     * so little is live (by bytes, under a quarter) and so much can be won (a segment's worth) that writing the rest anew pays. What
+     * goes leaves a gap: {@link #read} passes over it, {@link #loadBatch} may answer null, or a batch that is still in memory.
+     * Readers in flight keep what they have. Runs on an engine thread, one partition after the other; without space for a new file
+     * it does what it can and leaves the rest. Any thread.
+     *
+     * @param live what is dead in it stays dead for good
+     * @return bytes won; 0 if nothing was worth it, the engine is closed, or the disk failed
+     */
+    CompletionStage<Long> dropDead(LiveOffsets live);
+
     /** Registers for every later move of the high watermark until removed. Any thread. */
     void addAdvanceListener(AdvanceListener listener);
 

@@ -63,7 +63,7 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
         this.settings = settings;
         loop = new ShardLoop("sluice-core", settings.inboxCapacity(), idle != null, this);
         MemoryLog memory = new MemoryLog();
-        queues = new DeliveryQueues(clock, out, memory, home, recovered, blocks);
+        queues = new DeliveryQueues(clock, out, memory, home, recovered, engine.recovered(), blocks);
         pipeline = new PublishPipeline(
                 lease,
                 home,

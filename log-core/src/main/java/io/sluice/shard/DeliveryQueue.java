@@ -19,6 +19,7 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * A queue on its shard: drives the {@link DeliveryMachine} and turns effects into deliveries, journal entries and dead letters.
@@ -472,11 +473,12 @@ final class DeliveryQueue implements DeliveryEffects {
             viewPartition = Reference.partition(position);
             viewIsLoaded = true;
         } else {
-            LOG.warn(
-                    "Queue '{}': no record at offset {} of home partition {}: dropped",
-                    spec().name(),
-                    Reference.offset(position),
-                    Reference.partition(position));
+            LOG.atLevel(queues.mayBeGone(position) ? Level.DEBUG : Level.WARN)
+                    .log(
+                            "Queue '{}': no record at offset {} of home partition {}: dropped",
+                            spec().name(),
+                            Reference.offset(position),
+                            Reference.partition(position));
             if (machine.nextPosition() == position) {
                 machine.dropNext(this);
             }

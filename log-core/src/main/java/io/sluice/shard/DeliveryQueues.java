@@ -35,7 +35,6 @@ import org.slf4j.LoggerFactory;
  */
 final class DeliveryQueues implements Queues {
     private static final Logger LOG = LoggerFactory.getLogger(DeliveryQueues.class);
-    private static final long TRUNCATE_EVERY_NANOS = 1_000_000_000L;
     /** Retries and the like are looked for this often. */
     private static final long MAX_IDLE_MILLIS = 1_000;
 
@@ -46,8 +45,11 @@ final class DeliveryQueues implements Queues {
     private final MemoryLog memory;
     private final LogPartition[] home;
     private final RecoveredState recovered;
-    private final HomePins[] pins;
+    private final HomeRetention retention;
     private final long[] fed;
+    /** Per home partition: references below may be to records whose settlement a power cut took back. */
+    private final long[] unsureBelow;
+
     private final DyingMessages dying;
     private final BlockStore blocks;
     private final QueueTimers timers = new QueueTimers();
@@ -58,7 +60,6 @@ final class DeliveryQueues implements Queues {
     private ArrayList<DeliveryQueue> dispatching = new ArrayList<>();
     private final ArrayList<Runnable> barriers = new ArrayList<>();
     private final ArrayList<DeliveryQueue> retrying = new ArrayList<>();
-    private long truncatedAt;
     private long now;
     private Consumer<QueueSpec> expiry = queue -> {};
     private @Nullable ShardLoop loop;
@@ -72,6 +73,7 @@ final class DeliveryQueues implements Queues {
             MemoryLog memory,
             LogPartition[] home,
             RecoveredState recovered,
+            boolean unclean,
             BlockStore blocks) {
         this.clock = clock;
         this.out = out;
@@ -81,13 +83,13 @@ final class DeliveryQueues implements Queues {
         this.blocks = blocks;
         now = clock.epochMillis();
         dying = new DyingMessages(this, clock);
-        pins = new HomePins[home.length];
+        retention = new HomeRetention(clock, home);
         fed = new long[home.length];
         for (int i = 0; i < home.length; i++) {
-            pins[i] = new HomePins();
             fed[i] = home[i].logEndOffset();
         }
-        recovered.forEachReference(position -> pins[Reference.partition(position)].add(Reference.offset(position)));
+        unsureBelow = unclean ? fed.clone() : new long[home.length];
+        recovered.forEachReference(retention::add);
     }
 
     /** Ties the knot; called once before the loop starts. */
@@ -207,6 +209,14 @@ final class DeliveryQueues implements Queues {
         return left >= MAX_IDLE_MILLIS ? TimeUnit.MILLISECONDS.toNanos(MAX_IDLE_MILLIS) : Math.max(0, left) * 1_000_000;
     }
 
+    /**
+     * True if a missing record says nothing: it had been settled, deleted for that, and a power cut took the settlement back.
+     */
+    boolean mayBeGone(long position) {
+        int partition = Reference.partition(position);
+        return partition != Reference.MEMORY_PARTITION && Reference.offset(position) < unsureBelow[partition];
+    }
+
     LogPartition homePartition(int index) {
         return home[index];
     }
@@ -227,7 +237,7 @@ final class DeliveryQueues implements Queues {
                 if (inMemory) {
                     memory.refer(offset);
                 } else {
-                    pins[partition].add(offset);
+                    retention.add(position);
                 }
                 taken &= handle.queue().enqueue(position, state, expiry, arrival);
             }
@@ -259,7 +269,7 @@ final class DeliveryQueues implements Queues {
         if (partition == Reference.MEMORY_PARTITION) {
             memory.settle(Reference.offset(position));
         } else {
-            pins[partition].remove(Reference.offset(position));
+            retention.remove(position);
         }
     }
 
@@ -470,18 +480,11 @@ final class DeliveryQueues implements Queues {
     }
 
     private void truncate() {
-        long now = clock.nanoTime();
-        if (now - truncatedAt < TRUNCATE_EVERY_NANOS || pipeline().failure() != null) {
+        if (pipeline().failure() != null || !retention.isDue()) {
             return;
         }
-        truncatedAt = now;
         journal().retryDeletions();
-        for (int i = 0; i < home.length; i++) {
-            long floor = pins[i].floor(fed[i]);
-            if (floor > home[i].logStartOffset()) {
-                home[i].truncatePrefix(floor);
-            }
-        }
+        retention.work(fed);
         if (journal().wantsCheckpoint()) {
             beginCheckpoint();
         }

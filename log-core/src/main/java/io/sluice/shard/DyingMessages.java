@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Messages on their way to a dead-letter target. Each is read, given to the {@link Republisher} and settled when its copy is
@@ -61,7 +62,8 @@ final class DyingMessages {
                 return;
             }
             if (source == null) {
-                LOG.warn("A dead letter of queue '{}' has no record any more: dropped", name());
+                LOG.atLevel(queues.mayBeGone(position) ? Level.DEBUG : Level.WARN)
+                        .log("A dead letter of queue '{}' has no record any more: dropped", name());
                 queue.deadLettered(deliveryId);
             } else {
                 try {

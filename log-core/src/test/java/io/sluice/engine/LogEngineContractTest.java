@@ -12,6 +12,7 @@ import io.sluice.io.LeakReports;
 import io.sluice.log.AdvanceListener;
 import io.sluice.log.Durability;
 import io.sluice.log.Isolation;
+import io.sluice.log.LiveOffsets;
 import io.sluice.log.LogException;
 import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
@@ -428,6 +429,112 @@ public abstract class LogEngineContractTest {
         LogPartition again = partition(STREAM);
         assertThat(again.logStartOffset()).isEqualTo(8);
         assertThat(append(again, Durability.GROUP, "y").baseOffset()).isEqualTo(8);
+    }
+
+    @Test
+    void deadBatchesGoAndAllOthersKeepTheirOffsets() throws Exception {
+        LogPartition partition = create(STREAM, segments(10_000));
+        appendRuns(partition, 100);
+        // the segments that take no more appends are on disk now
+        restart();
+        partition = partition(STREAM);
+        long before = partition.sizeInBytes();
+        LogSlice reading = partition.read(0, 5_000, Isolation.HIGH_WATERMARK);
+        long live = 3 * LiveOffsets.RUN;
+        long alsoLive = 40 * LiveOffsets.RUN;
+        LiveOffsets known =
+                new LiveOffsets.Builder().add(live).add(alsoLive + 5).build(90 * LiveOffsets.RUN);
+        long won = get(partition.dropDead(known));
+        assertThat(won).isPositive().isEqualTo(before - partition.sizeInBytes());
+        checkRunsLeft(partition, live, alsoLive);
+        // a slice handed out is still whole
+        assertThat(reading.baseOffset()).isZero();
+        ByteBuffer bytes = ByteBuffer.allocate(reading.sizeInBytes());
+        reading.readFully(0, bytes);
+        assertThat(BatchFormat.isCrcValid(
+                        Unpooled.wrappedBuffer(bytes.flip()),
+                        0,
+                        BatchFormat.sizeInBytes(Unpooled.wrappedBuffer(bytes), 0)))
+                .isTrue();
+        reading.release();
+        assertThat(get(partition.dropDead(known))).as("nothing more to win").isZero();
+
+        crash();
+        partition = partition(STREAM);
+        checkRunsLeft(partition, live, alsoLive);
+        assertThat(append(partition, Durability.GROUP, "next").baseOffset())
+                .isGreaterThanOrEqualTo(100L * LiveOffsets.RUN);
+        commit();
+    }
+
+    /** Batches of 8 records. */
+    private void appendRuns(LogPartition partition, int runs) throws Exception {
+        for (int i = 0; i < runs * LiveOffsets.RUN / 8; i++) {
+            append(partition, Durability.GROUP, "a", "b", "c", "d", "e", "f", "g", "h");
+            if (i % 50 == 0) {
+                commit();
+            }
+        }
+        commit();
+        assertThat(partition.highWatermark()).isEqualTo((long) runs * LiveOffsets.RUN);
+    }
+
+    private void checkRunsLeft(LogPartition partition, long... runs) throws Exception {
+        assertThat(partition.logStartOffset()).isZero();
+        long next = 0;
+        for (long run : runs) {
+            for (long offset = run; offset < run + LiveOffsets.RUN; offset += 8) {
+                LogSlice slice = partition.read(Math.min(next, offset), 1, Isolation.HIGH_WATERMARK);
+                assertThat(slice.baseOffset()).isEqualTo(offset);
+                next = slice.nextOffset();
+                slice.release();
+                assertThat(records(partition, offset)).startsWith(offset + "=a", offset + 1 + "=b");
+            }
+        }
+        assertThat(partition.sizeInBytes()).isLessThan(50_000);
+        // nobody knows whether these are dead
+        assertThat(records(partition, 90 * LiveOffsets.RUN)).isNotEmpty();
+        assertThat(records(partition, 100 * LiveOffsets.RUN - 8)).isNotEmpty();
+    }
+
+    @Test
+    void fewDeadBatchesAreNotWorthIt() throws Exception {
+        LogPartition partition = create(STREAM, segments(10_000));
+        appendRuns(partition, 30);
+        restart();
+        partition = partition(STREAM);
+        long before = partition.sizeInBytes();
+        LiveOffsets.Builder half = new LiveOffsets.Builder();
+        for (int run = 0; run < 30; run += 2) {
+            half.add((long) run * LiveOffsets.RUN);
+        }
+        assertThat(get(partition.dropDead(half.build(30 * LiveOffsets.RUN)))).isZero();
+        assertThat(partition.sizeInBytes()).isEqualTo(before);
+    }
+
+    @Test
+    void deadBatchesGoWhileTheDiskIsFullAndNotWhenItFailed() throws Exception {
+        LogPartition partition = create(STREAM, segments(10_000));
+        appendRuns(partition, 100);
+        restart();
+        partition = partition(STREAM);
+        fillDisk();
+        assertThat(engine.diskState()).isEqualTo(DiskState.FULL);
+        LiveOffsets known = new LiveOffsets.Builder().add(5).build(50 * LiveOffsets.RUN);
+        assertThat(get(partition.dropDead(known))).isPositive();
+        emptyDisk();
+        append(partition, Durability.GROUP, "lost");
+        breakDisk();
+        woken = new CompletableFuture<>();
+        try {
+            lease.commit(this::wakeUp);
+            await(woken);
+        } catch (LogException e) {
+            assertThat(e.reason()).isEqualTo(Reason.FENCED);
+        }
+        assertThat(engine.diskState()).isEqualTo(DiskState.FAILED);
+        LiveOffsets all = new LiveOffsets.Builder().build(100 * LiveOffsets.RUN);
+        assertThat(get(partition.dropDead(all))).isZero();
     }
 
     @Test

@@ -14,6 +14,7 @@ import io.sluice.io.StorageFile;
 import io.sluice.log.AdvanceListener;
 import io.sluice.log.Durability;
 import io.sluice.log.Isolation;
+import io.sluice.log.LiveOffsets;
 import io.sluice.log.LogPartition;
 import io.sluice.log.LogSlice;
 import io.sluice.log.PartitionId;
@@ -317,8 +318,8 @@ final class MemoryEngine implements LogEngine {
         }
 
         @Override
-        public long sizeInBytes() {
-            return 0;
+        public synchronized long sizeInBytes() {
+            return batches.stream().mapToLong(b -> b.bytes().length).sum();
         }
 
         @Override
@@ -391,6 +392,13 @@ final class MemoryEngine implements LogEngine {
             start = newStart;
             batches.removeIf(b -> b.last() < newStart);
             return start;
+        }
+
+        @Override
+        public synchronized CompletionStage<Long> dropDead(LiveOffsets live) {
+            long before = sizeInBytes();
+            batches.removeIf(b -> !live.anyLive(b.base(), b.last()));
+            return CompletableFuture.completedFuture(before - sizeInBytes());
         }
 
         @Override

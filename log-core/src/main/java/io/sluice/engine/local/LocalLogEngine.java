@@ -10,6 +10,7 @@ import io.sluice.io.FileSystem;
 import io.sluice.io.NoSpaceException;
 import io.sluice.io.ThreadWorkers;
 import io.sluice.io.Workers;
+import io.sluice.log.LiveOffsets;
 import io.sluice.log.LogException;
 import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
@@ -69,6 +70,7 @@ public final class LocalLogEngine implements LogEngine {
     private final WriteAheadLog wal;
     private final Checkpointer checkpointer;
     private final LogCleaner cleaner;
+    private final DeadBatches deadBatches;
     private final boolean recovered;
     private final long checkpointBytes;
     private final Map<StreamId, StreamInfo> streams = new ConcurrentHashMap<>();
@@ -154,6 +156,7 @@ public final class LocalLogEngine implements LogEngine {
                 () -> fail("The write-ahead log failed", null));
         this.checkpointer = new Checkpointer(this, files, dir, entropy);
         this.cleaner = new LogCleaner(this, files, openFiles);
+        this.deadBatches = new DeadBatches(this, files, openFiles);
         checkpointer.take();
         wal.adopt();
         wal.prepare();
@@ -363,6 +366,10 @@ public final class LocalLogEngine implements LogEngine {
         return closed;
     }
 
+    boolean isFailed() {
+        return failed;
+    }
+
     // ---- what partitions and leases need
 
     LocalLogSettings settings() {
@@ -455,6 +462,22 @@ public final class LocalLogEngine implements LogEngine {
                 log.warn("Deleting segment {} failed: {}", segment.baseOffset(), e.toString());
             }
         });
+    }
+
+    /** See {@link LogPartition#dropDead}. Any thread. */
+    CompletionStage<Long> dropDead(LocalPartition partition, LiveOffsets live) {
+        if (closed || failed) {
+            return CompletableFuture.completedFuture(0L);
+        }
+        CompletableFuture<Long> won = new CompletableFuture<>();
+        cleaning.execute(() -> {
+            try {
+                won.complete(deadBatches.drop(partition, live));
+            } catch (RuntimeException e) {
+                won.completeExceptionally(e);
+            }
+        });
+        return won;
     }
 
     /** A write or sync failed: nobody writes until a restart. Any thread. */

@@ -6,6 +6,7 @@ import io.sluice.io.NoSpaceException;
 import io.sluice.log.AdvanceListener;
 import io.sluice.log.Durability;
 import io.sluice.log.Isolation;
+import io.sluice.log.LiveOffsets;
 import io.sluice.log.LogException;
 import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
@@ -443,6 +444,11 @@ final class LocalPartition implements LogPartition {
         }
         raiseLogStart(start);
         return logStart;
+    }
+
+    @Override
+    public CompletionStage<Long> dropDead(LiveOffsets live) {
+        return engine.dropDead(this, live);
     }
 
     /** Nothing in the active segment is needed any more: a new one lets its space go. */

@@ -501,7 +501,7 @@ public final class Segment {
     }
 
     /** Walks batch headers with few reads. */
-    private static final class Walk {
+    static final class Walk {
         private final StorageFile file;
         private final ByteBuffer scratch;
         private final long limit;

@@ -14,7 +14,6 @@ import io.sluice.log.record.DecodedBatch;
 import io.sluice.message.RecordView;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,8 +29,6 @@ import java.util.function.BooleanSupplier;
  * that a tombstone never goes before what it deletes. Not thread-safe.
  */
 public final class SegmentCompactor {
-    private static final int OUT_BYTES = 256 << 10;
-
     private final FileSystem files;
     private final Path directory;
     private final OpenFiles budget;
@@ -41,12 +38,11 @@ public final class SegmentCompactor {
     private final long now;
     private final BooleanSupplier stopped;
     private final RecordView view = new RecordView();
-    private final ByteBuffer out = ByteBuffer.allocateDirect(OUT_BYTES);
+    private final SegmentCopy copy = new SegmentCopy();
     private final BatchRewriter rewriter;
     private KeyOffsets newest = new KeyOffsets(0);
 
-    // of the file being written
-    private long position;
+    /** The file being written lacks something that was there. */
     private boolean changed;
 
     /** Puts a compacted segment in the place of others. */
@@ -197,13 +193,13 @@ public final class SegmentCompactor {
 
     private boolean fits(Segment target, Segment segment) {
         long limit = Math.min(config.segmentBytes(), Integer.MAX_VALUE - (64L << 20));
-        return position + segment.size() <= limit && segment.nextOffset() - target.baseOffset() <= Integer.MAX_VALUE;
+        return copy.position() + segment.size() <= limit
+                && segment.nextOffset() - target.baseOffset() <= Integer.MAX_VALUE;
     }
 
     private Segment begin(Segment first) throws IOException {
-        position = 0;
         changed = false;
-        out.clear();
+        copy.begin();
         return Segment.compacted(files, directory, first.baseOffset(), budget, first.createdMillis());
     }
 
@@ -217,18 +213,18 @@ public final class SegmentCompactor {
                 checkStopped();
                 int at = scan.batchIndex();
                 if (scan.baseOffset() >= to || BatchFormat.isControl(scan.batch(), at)) {
-                    put(target, scan.batch(), at, scan.size());
+                    copy.put(target, scan.batch(), at, scan.size());
                     continue;
                 }
                 BatchRewriter.Outcome outcome =
                         rewriter.rewrite(scan.batch(), at, this::isNewest, now, config.tombstoneMillis());
                 horizon = Math.min(horizon, rewriter.horizon());
                 switch (outcome) {
-                    case UNCHANGED -> put(target, scan.batch(), at, scan.size());
+                    case UNCHANGED -> copy.put(target, scan.batch(), at, scan.size());
                     case REWRITTEN -> {
                         changed = true;
                         ByteBuf rewritten = rewriter.batch();
-                        put(target, rewritten, 0, rewritten.writerIndex());
+                        copy.put(target, rewritten, 0, rewritten.writerIndex());
                     }
                     case EMPTY -> changed = true;
                 }
@@ -245,43 +241,6 @@ public final class SegmentCompactor {
                 || newest.newest(record.buffer(), record.keyStart(), record.keyLength()) <= record.offset();
     }
 
-    private void put(Segment target, ByteBuf bytes, int at, int length) throws IOException {
-        if (position + length > Integer.MAX_VALUE) {
-            throw new LogException(
-                    Reason.BATCH_TOO_LARGE, "compacted segment " + target.baseOffset() + " grows beyond 2 GiB");
-        }
-        int from = at;
-        int left = length;
-        while (left > 0) {
-            if (!out.hasRemaining()) {
-                flush(target, position + length - left);
-            }
-            int piece = Math.min(left, out.remaining());
-            int limit = out.limit();
-            out.limit(out.position() + piece);
-            bytes.getBytes(from, out);
-            out.limit(limit);
-            from += piece;
-            left -= piece;
-        }
-        target.note(
-                position,
-                length,
-                BatchFormat.baseOffset(bytes, at),
-                BatchFormat.lastOffset(bytes, at),
-                BatchFormat.maxTimestamp(bytes, at));
-        position += length;
-    }
-
-    /** Writes the buffer, which ends at {@code end} of the file. */
-    private void flush(Segment target, long end) throws IOException {
-        out.flip();
-        if (out.hasRemaining()) {
-            target.write(end - out.remaining(), out);
-        }
-        out.clear();
-    }
-
     private void finish(List<Segment> group, Segment target, Replacer replacer) throws IOException {
         if (!changed && group.size() == 1) {
             target.discard();
@@ -289,7 +248,7 @@ public final class SegmentCompactor {
         }
         boolean nothingReplaced = true;
         try {
-            flush(target, position);
+            copy.flush(target);
             target.complete(group.get(group.size() - 1).nextOffset());
             nothingReplaced = !replacer.replace(List.copyOf(group), target);
         } catch (UncheckedIOException e) {

@@ -53,22 +53,28 @@ final class SegmentFile {
                     return opened;
                 }
             } else {
-                open();
+                StorageFile opened = open();
+                if (opened != null) {
+                    return opened;
+                }
             }
         }
     }
 
-    private synchronized void open() throws IOException {
+    /** Opens the file for its first user, so that the budget cannot close it at once; null if somebody else did. */
+    private synchronized @Nullable StorageFile open() throws IOException {
         if (users.get() != CLOSED) {
-            return;
+            return null;
         }
         if (deleted) {
             throw new IOException("segment was deleted: " + path);
         }
-        file = files.open(path, true);
+        StorageFile opened = files.open(path, true);
+        file = opened;
         lastUsed = budget.tick();
-        users.set(0);
+        users.set(1);
         budget.opened(this);
+        return opened;
     }
 
     void release() {
