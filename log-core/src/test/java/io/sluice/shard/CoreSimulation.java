@@ -91,6 +91,7 @@ final class CoreSimulation {
 
     private long nextQueue;
     private boolean streamsMade;
+    private final boolean smallSegments;
     private final StringBuilder trace = new StringBuilder();
     private final ArrayDeque<Long> unused = new ArrayDeque<>();
     /** When the core posted the task that an event loop is running, epoch ms; -1 if none is. */
@@ -98,6 +99,7 @@ final class CoreSimulation {
 
     CoreSimulation(long seed) {
         random = new Random(seed);
+        smallSegments = seed % 2 == 0;
         files = new SimulatedFileSystem(random);
         // every second seed has backlogs in scratch files of a few blocks of a few references, checkpoints in many
         // slices
@@ -482,6 +484,10 @@ final class CoreSimulation {
         if (!streamsMade) {
             StreamConfig config = new StreamConfig(3000, Long.MAX_VALUE, -1, -1, false, true, 1 << 20, false, null);
             streams.forEach(s -> engine.createStream(s.stream(), s.stream().toString(), s.partitions(), config));
+            if (smallSegments) {
+                // so that settled messages leave the middle of home partitions
+                engine.createStream(Core.HOME, "__home", 8, config);
+            }
             streamsMade = true;
         }
     }
