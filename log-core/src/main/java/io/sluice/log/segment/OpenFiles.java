@@ -31,6 +31,7 @@ public final class OpenFiles {
         return ticks.get();
     }
 
+    /** A file was opened and is in use; closes others. The caller holds no file's monitor. */
     void opened(SegmentFile file) {
         ticks.incrementAndGet();
         files.add(file);
@@ -46,14 +47,21 @@ public final class OpenFiles {
 
     /** Closes an eighth more than needed, so that the sort is paid seldom. */
     private void closeIdle() {
-        List<SegmentFile> candidates = new ArrayList<>(files);
-        candidates.sort(Comparator.comparingLong(SegmentFile::lastUsed).thenComparing(SegmentFile::path));
+        // others use files meanwhile: the order is that of one moment
+        List<Candidate> candidates = new ArrayList<>();
+        for (SegmentFile file : files) {
+            candidates.add(new Candidate(file, file.lastUsed()));
+        }
+        candidates.sort(Comparator.comparingLong(Candidate::lastUsed)
+                .thenComparing(c -> c.file().path()));
         int target = budget - budget / 8;
-        for (SegmentFile candidate : candidates) {
+        for (Candidate candidate : candidates) {
             if (open.get() <= target) {
                 return;
             }
-            candidate.closeIfIdle();
+            candidate.file().closeIfIdle();
         }
     }
+
+    private record Candidate(SegmentFile file, long lastUsed) {}
 }

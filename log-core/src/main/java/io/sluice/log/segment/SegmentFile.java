@@ -11,7 +11,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A segment's log file, opened on demand and closed by {@link OpenFiles} while nobody uses it. Thread-safe; acquiring an open
- * file is one compare-and-set.
+ * file is one compare-and-set. Nobody waits for a second file's monitor while holding one.
  */
 final class SegmentFile {
     private static final Logger log = LoggerFactory.getLogger(SegmentFile.class);
@@ -55,13 +55,15 @@ final class SegmentFile {
             } else {
                 StorageFile opened = open();
                 if (opened != null) {
+                    // without the monitor: it may close other files, whose threads may be about to close this one
+                    budget.opened(this);
                     return opened;
                 }
             }
         }
     }
 
-    /** Opens the file for its first user, so that the budget cannot close it at once; null if somebody else did. */
+    /** Opens the file for its first user, so that nobody closes it before the budget knows it; null if somebody else did. */
     private synchronized @Nullable StorageFile open() throws IOException {
         if (users.get() != CLOSED) {
             return null;
@@ -73,7 +75,6 @@ final class SegmentFile {
         file = opened;
         lastUsed = budget.tick();
         users.set(1);
-        budget.opened(this);
         return opened;
     }
 
