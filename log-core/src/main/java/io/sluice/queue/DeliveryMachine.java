@@ -29,6 +29,10 @@ import org.jspecify.annotations.Nullable;
  * and so its place. Messages expire when they come to the head of their level, as in RabbitMQ; none is delivered expired.
  *
  * <p>Delivery limit as RabbitMQ's quorum queues have it: with limit n a message is delivered at most n + 1 times.
+ *
+ * <p>Indexes of long backlogs are read back from scratch files: {@link #dispatch}, {@link #dropNext}, {@link #expire}, {@link #trim}
+ * and the visits throw a {@link io.sluice.log.LogException} where that fails. What was done until then is done and was told, the
+ * rest is as before: the command can be given again.
  */
 public final class DeliveryMachine {
     /** Credit that is not counted down. */
@@ -221,7 +225,6 @@ public final class DeliveryMachine {
 
     /** Hands one message to the next consumer in turn. {@link #nextPosition} must have answered one, which has not expired. */
     public void dispatch(DeliveryEffects effects) {
-        int consumer = consumers.next();
         long sequence;
         long position;
         long state;
@@ -242,6 +245,7 @@ public final class DeliveryMachine {
             removeFirst(level, index);
         }
         left(state, expiry);
+        int consumer = consumers.next();
         long id = nextDeliveryId++;
         if (consumers.autoSettles(consumer)) {
             effects.deliver(consumer, id, position, state, true);
@@ -445,7 +449,7 @@ public final class DeliveryMachine {
         }
         occupied = 0;
         if (delays != null && count > 0) {
-            effects.purged(delays.clear());
+            delays.clear(effects::purged);
         }
         return count;
     }
@@ -592,8 +596,10 @@ public final class DeliveryMachine {
         } else {
             int level = highestLevel();
             QueueIndex index = level(level);
-            left(index.firstState(), index.firstExpiry());
+            long state = index.firstState();
+            long expiry = index.firstExpiry();
             removeFirst(level, index);
+            left(state, expiry);
         }
     }
 

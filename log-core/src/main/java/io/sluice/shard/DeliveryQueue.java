@@ -1,5 +1,6 @@
 package io.sluice.shard;
 
+import io.sluice.log.LogException;
 import io.sluice.log.LogPartition;
 import io.sluice.log.record.BatchView;
 import io.sluice.queue.DeathReason;
@@ -31,6 +32,7 @@ final class DeliveryQueue implements DeliveryEffects {
     private static final int PER_TURN = 2048;
 
     private static final long RETRY_NANOS = 1_000_000_000L;
+    private static final long INDEX_RETRY_MILLIS = 1_000;
 
     private final QueueHandle handle;
     private final DeliveryQueues queues;
@@ -44,6 +46,9 @@ final class DeliveryQueue implements DeliveryEffects {
     private boolean viewIsLoaded;
     private boolean loading;
     private long retryAt;
+    /** A part of the index could not be read: nothing goes out before this, epoch ms; 0 = all is well. */
+    private long indexRetryAt;
+
     private boolean closed;
     private boolean released;
     private boolean dispatching;
@@ -266,11 +271,7 @@ final class DeliveryQueue implements DeliveryEffects {
         }
         dispatching = true;
         long now = queues.now();
-        machine.expire(now, this);
-        boolean more = !loading && deliver(now);
-        if (!more) {
-            machine.trim(this);
-        }
+        boolean more = now >= indexRetryAt && work(now);
         for (ConsumerHandle consumer : consumers) {
             if (consumer != null) {
                 consumer.open = null;
@@ -280,6 +281,35 @@ final class DeliveryQueue implements DeliveryEffects {
         queues.wakeAt(this, nextTimer(now));
         dispatching = false;
         return more;
+    }
+
+    private boolean work(long now) {
+        try {
+            machine.expire(now, this);
+            boolean more = !loading && deliver(now);
+            if (!more) {
+                machine.trim(this);
+            }
+            if (indexRetryAt != 0) {
+                indexRetryAt = 0;
+                LOG.info("Queue '{}' reads its index again", spec().name());
+            }
+            return more;
+        } catch (LogException e) {
+            if (indexRetryAt == 0) {
+                LOG.error(
+                        "Queue '{}' stands still, others go on: {}; tried again every second",
+                        spec().name(),
+                        e.getMessage());
+            }
+            indexRetryAt = now + INDEX_RETRY_MILLIS;
+            return false;
+        }
+    }
+
+    /** True if nothing goes out, because a part of the index cannot be read for the time being. */
+    boolean standsStill() {
+        return indexRetryAt != 0;
     }
 
     private boolean deliver(long now) {
@@ -325,14 +355,15 @@ final class DeliveryQueue implements DeliveryEffects {
     /** When there is something to do next, epoch ms; tells that the queue expires if it does. */
     private long nextTimer(long now) {
         long expires = spec().policy().expires();
+        long next = indexRetryAt != 0 ? indexRetryAt : machine.nextExpiry();
         if (expires < 0 || machine.consumers() > 0) {
-            return machine.nextExpiry();
+            return next;
         }
         if (now - unusedSince >= expires) {
             unusedSince = now;
             queues.expired(spec());
         }
-        return Math.min(machine.nextExpiry(), unusedSince + expires);
+        return Math.min(next, unusedSince + expires);
     }
 
     private long[] inFlight() {

@@ -1,6 +1,8 @@
 package io.sluice.shard;
 
 import io.sluice.io.Clock;
+import io.sluice.log.LogException;
+import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
 import io.sluice.log.record.BatchView;
 import io.sluice.queue.Overflow;
@@ -370,15 +372,27 @@ final class DeliveryQueues implements Queues {
         int left = FORGET_PER_TURN;
         while (left > 0 && !forgotten.isEmpty()) {
             QueueIndex references = forgotten.getFirst();
-            while (left-- > 0 && !references.isEmpty()) {
-                forget(references.firstPosition());
-                references.removeFirst();
+            boolean over = references.isEmpty();
+            while (left-- > 0 && !over) {
+                over = !forgetFirst(references) || references.isEmpty();
             }
-            if (references.isEmpty()) {
+            if (over) {
                 references.clear();
                 forgotten.removeFirst();
             }
         }
+    }
+
+    private boolean forgetFirst(QueueIndex references) {
+        long position = references.firstPosition();
+        try {
+            references.removeFirst();
+        } catch (LogException e) {
+            LOG.warn("{} purged messages keep their space until a restart: {}", references.size(), e.getMessage());
+            return false;
+        }
+        forget(position);
+        return true;
     }
 
     private void retry() {
@@ -431,7 +445,18 @@ final class DeliveryQueues implements Queues {
             return;
         }
         QueueHandle handle = new QueueHandle(spec, loop(), this);
-        boolean known = recovered.take(spec.id().value(), handle.queue()::restore, handle.queue()::restoreArrived);
+        boolean known;
+        try {
+            known = recovered.take(spec.id().value(), handle.queue()::restore, handle.queue()::restoreArrived);
+        } catch (LogException e) {
+            // what is missing now must not be missing in a checkpoint
+            LogException failure = new LogException(
+                    Reason.FENCED, "queue '" + spec.name() + "' cannot be read back: " + e.getMessage(), e);
+            pipeline().failAll(failure);
+            handle.queue().release();
+            opened.completeExceptionally(failure);
+            return;
+        }
         if (known) {
             // it may hold the queue by half; places in it change now
             journal().abandon();
@@ -460,7 +485,7 @@ final class DeliveryQueues implements Queues {
         boolean durable;
         long ready = 0;
         if (handle == null) {
-            durable = recovered.drop(id.value(), this::forget);
+            durable = drop(id.value());
         } else {
             durable = handle.spec().durable();
             ready = handle.queue().close();
@@ -477,6 +502,15 @@ final class DeliveryQueues implements Queues {
                 deleted.completeExceptionally(error);
             }
         });
+    }
+
+    private boolean drop(long id) {
+        try {
+            return recovered.drop(id, this::forget);
+        } catch (LogException e) {
+            LOG.warn("Messages of the deleted queue {} keep their space until a restart: {}", id, e.getMessage());
+            return true;
+        }
     }
 
     private void truncate() {

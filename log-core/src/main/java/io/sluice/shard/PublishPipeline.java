@@ -516,16 +516,8 @@ final class PublishPipeline {
 
     private void complete(Pass pass) {
         LogException error = pass.error;
-        LogException unfed = null;
         if (error == null) {
-            try {
-                feedQueues(pass);
-            } catch (LogException e) {
-                // no refusal: all is stored, and the next start feeds it
-                unfed = new LogException(
-                        Reason.FENCED, "stored, but a queue cannot take it before a restart: " + e.getMessage(), e);
-                error = unfed;
-            }
+            feedQueues(pass);
         }
         for (int i = 0; i < pass.publishes.size(); i++) {
             PublishBatch batch = pass.publishes.get(i);
@@ -549,9 +541,6 @@ final class PublishPipeline {
         pass.reset();
         if (free.size() < 8) {
             free.addLast(pass);
-        }
-        if (unfed != null) {
-            throw unfed;
         }
     }
 

@@ -191,6 +191,11 @@ final class QueueJournal {
             }
             refused = true;
             abandon();
+            if (e.reason() != LogException.Reason.DISK_FULL) {
+                // an index cannot be read: what the next attempt writes may be in vain, too
+                bytesAtCheckpoint = bytes;
+                homeBytesAtCheckpoint = pipeline.homeBytes();
+            }
             return false;
         }
     }

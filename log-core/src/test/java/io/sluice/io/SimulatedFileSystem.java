@@ -30,6 +30,7 @@ public final class SimulatedFileSystem implements FileSystem {
     private int generation;
     private long usable = 1L << 40;
     private long capacity = Long.MAX_VALUE;
+    private Path unreadable;
 
     public SimulatedFileSystem(Random random) {
         this.random = random;
@@ -73,6 +74,11 @@ public final class SimulatedFileSystem implements FileSystem {
     /** No failure is waiting. */
     public void heal() {
         failAt = Long.MAX_VALUE;
+    }
+
+    /** Files in this directory cannot be read; null = all can. */
+    public void unreadable(Path directory) {
+        unreadable = directory;
     }
 
     public void usable(long bytes) {
@@ -313,6 +319,9 @@ public final class SimulatedFileSystem implements FileSystem {
         @Override
         public int read(long position, ByteBuffer target) throws IOException {
             check();
+            if (unreadable != null && path.startsWith(unreadable)) {
+                throw new IOException("simulated unreadable file " + path);
+            }
             if (position >= node.size) {
                 return -1;
             }

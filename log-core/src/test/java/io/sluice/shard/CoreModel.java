@@ -547,8 +547,9 @@ final class CoreModel {
                         !copy.turnedAway, "queue %s holds m%s, which it turned away", queue.id, copy.message.serial);
             }
             if (copy.purge != null && copy.purge.done) {
+                // nothing comes into flight again after a purge: this was dying, though nobody could read it so far
                 PURGED_STAYS_PURGED.hold(
-                        held.redelivered() || copy.rejected,
+                        held.redelivered() || held.inFlight() || copy.rejected,
                         "queue %s holds m%s, sent before a purge and never with a consumer",
                         queue.id,
                         copy.message.serial);
@@ -557,7 +558,7 @@ final class CoreModel {
             found.add(copy);
         }
         NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
-                found.size() == index.size(), "queue %s holds a message twice", queue.id);
+                found.size() == index.size(), "queue %s holds a message twice: %s", queue.id, index);
         for (Copy copy : queue.copies.values()) {
             if (copy.purge != null && copy.message.confirmed && !copy.settled && !copy.gone && !found.contains(copy)) {
                 copy.settled = true;

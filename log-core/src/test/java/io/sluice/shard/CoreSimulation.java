@@ -86,6 +86,8 @@ final class CoreSimulation {
     boolean stopping;
 
     private boolean unreadable;
+    /** What a queue held changed while it was read. */
+    private boolean moved;
     /** From then on an index may name unsynced records that are gone; it finds out when it delivers them. */
     boolean lostPower;
 
@@ -623,11 +625,12 @@ final class CoreSimulation {
 
     /**
      * Compares all queues with the model; false if that has to be done again: reading what they hold takes time, and then the time
-     * may come to try a dead letter again.
+     * may come to try a dead letter again, or for a message to expire.
      */
     private boolean compared(boolean dyingToo) {
         long before = model.changes();
         checkLimits(((DeliveryQueues) core.queues()).now());
+        moved = false;
         Map<Client, List<Held>> indexes = new LinkedHashMap<>();
         for (Client client : List.copyOf(queues.values())) {
             indexes.put(client, held(client));
@@ -635,7 +638,7 @@ final class CoreSimulation {
                 return true;
             }
         }
-        if (model.changes() != before || !unused.isEmpty()) {
+        if (model.changes() != before || moved || !unused.isEmpty()) {
             return false;
         }
         indexes.forEach((client, held) -> {
@@ -652,6 +655,10 @@ final class CoreSimulation {
             QueuePolicy policy = client.spec.policy();
             DeliveryMachine machine = client.machine();
             boolean drops = policy.overflow() == Overflow.DROP_HEAD;
+            if (((QueueHandle) client.ref).queue().standsStill()) {
+                NOTHING_STAYS_STUCK.hold(faulty, "queue %s cannot read its index", client.model.id);
+                continue;
+            }
             long fresh = machine.ready();
             if (!drops) {
                 long[] returned = new long[1];
@@ -724,6 +731,7 @@ final class CoreSimulation {
         RecordView view = new RecordView();
         Set<Long> inFlight = new HashSet<>();
         client.machine().visitInFlight((position, state, expiry) -> inFlight.add(position));
+        List<Long> before = positions(client);
         inOrder(client.machine(), (position, state, expiry) -> {
             BatchView[] batch = new BatchView[1];
             boolean[] answered = {false};
@@ -752,7 +760,11 @@ final class CoreSimulation {
             if (batch[0] == null) {
                 return; // an unsynced record that the log lost
             }
-            batch[0].record(Reference.offset(position), view);
+            if (!batch[0].record(Reference.offset(position), view)) {
+                moved = true; // it was in memory, and went
+                batch[0].release();
+                return;
+            }
             held.add(new Held(
                     Reference.partition(position) != Reference.MEMORY_PARTITION,
                     view.valueSlice().toString(StandardCharsets.UTF_8),
@@ -764,10 +776,17 @@ final class CoreSimulation {
                     TargetSet.stampOf(view)));
             batch[0].release();
         });
+        moved |= !positions(client).equals(before);
         // a restart puts those that only wait for their dead letter to be stored before all others
         held.sort(Comparator.comparing((Held message) -> !client.model.isOverLimit(message.deliveryCount()))
                 .thenComparing(message -> -client.model.level(message.priority())));
         return held;
+    }
+
+    private List<Long> positions(Client client) {
+        List<Long> positions = new ArrayList<>();
+        inOrder(client.machine(), (position, state, expiry) -> positions.add(position));
+        return positions;
     }
 
     private void inOrder(DeliveryMachine machine, ReferenceVisitor visitor) {

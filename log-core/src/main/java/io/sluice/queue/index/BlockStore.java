@@ -20,7 +20,7 @@ public interface BlockStore extends AutoCloseable {
     /**
      * Appends a kept block to {@code into}.
      *
-     * @throws io.sluice.log.LogException CORRUPT_BATCH if it does not read back as it was put
+     * @throws io.sluice.log.LogException IO_ERROR, or CORRUPT_BATCH if it does not read back as it was put
      */
     void get(long id, ByteBuf into);
 

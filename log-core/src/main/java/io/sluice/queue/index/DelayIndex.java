@@ -3,6 +3,7 @@ package io.sluice.queue.index;
 import io.sluice.queue.Reference;
 import io.sluice.queue.ReferenceVisitor;
 import java.util.Arrays;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,8 +25,13 @@ public final class DelayIndex {
     private final @Nullable QueueIndex[] buckets = new QueueIndex[WHEELS * SLOTS];
     private final long[] occupied = new long[WHEELS];
     private @Nullable QueueIndex later;
-    /** Ticks up to this one are open: what is due in them is in the heap. */
+    /** Ticks up to this one are open: what is due in them is in the heap; in this one only after the stages are done. */
     private long tick;
+
+    /** What is left to be opened of the tick: what is later, the wheels from the coarsest on; below 0 = nothing. */
+    private int stage = -1;
+    /** Was {@link #later} when the tick came that looks at it again; not sorted in yet. */
+    private @Nullable QueueIndex sorting;
 
     private long size;
 
@@ -50,24 +56,34 @@ public final class DelayIndex {
         place(position, state, due);
     }
 
-    /** Opens what is due until {@code now}, epoch ms. Time does not go back. */
+    /**
+     * Opens what is due until {@code now}, epoch ms. Time does not go back.
+     *
+     * @throws io.sluice.log.LogException if a block cannot be read: the next call goes on from there
+     */
     public void advance(long now) {
         long until = now >> TICK_BITS;
         if (size == near) {
             tick = Math.max(tick, until);
+            stage = -1;
             return;
         }
-        while (tick < until) {
-            tick++;
-            for (int wheel = WHEELS - 1; wheel > 0; wheel--) {
-                if ((tick & (1L << wheel * SLOT_BITS) - 1) == 0) {
-                    if (wheel == WHEELS - 1) {
-                        spreadLater();
-                    }
-                    spread(wheel, (int) (tick >> wheel * SLOT_BITS) & SLOTS - 1);
-                }
+        while (stage >= 0 || tick < until) {
+            if (stage < 0) {
+                tick++;
+                stage = WHEELS;
             }
-            spread(0, (int) tick & SLOTS - 1);
+            while (stage >= 0) {
+                int shift = Math.min(stage, WHEELS - 1) * SLOT_BITS;
+                if ((tick & (1L << shift) - 1) == 0) {
+                    if (stage == WHEELS) {
+                        spreadLater();
+                    } else {
+                        spread(stage, (int) (tick >> shift) & SLOTS - 1);
+                    }
+                }
+                stage--;
+            }
         }
     }
 
@@ -81,8 +97,11 @@ public final class DelayIndex {
         long next = near > 0 ? dues[0] : Long.MAX_VALUE;
         for (int wheel = 0; wheel < WHEELS; wheel++) {
             if (occupied[wheel] != 0) {
-                next = Math.min(next, nextStart(wheel, (tick >> wheel * SLOT_BITS) + 1));
+                next = Math.min(next, nextStart(wheel, tick >> wheel * SLOT_BITS));
             }
+        }
+        if (sorting != null) {
+            next = Math.min(next, tick << TICK_BITS);
         }
         return later == null ? next : Math.min(next, nextLater() << TICK_BITS);
     }
@@ -125,15 +144,14 @@ public final class DelayIndex {
         // a place is a stage (the latest, the wheels from the coarsest on, the heap) and the number of a bucket
         long place = from;
         if (place == 0) {
-            if (later != null) {
-                later.visit(later.first(), Integer.MAX_VALUE, visitor);
-            }
+            visitAll(sorting, visitor);
+            visitAll(later, visitor);
             place = 1L << STAGE_SHIFT;
         }
         int seen = 0;
         while (seen < max) {
-            int stage = (int) (place >> STAGE_SHIFT);
-            int wheel = WHEELS - stage;
+            int at = (int) (place >> STAGE_SHIFT);
+            int wheel = WHEELS - at;
             if (wheel < 0) {
                 for (int i = 0; i < near; i++) {
                     visitor.visit(positions[i], states[i], dues[i]);
@@ -141,9 +159,9 @@ public final class DelayIndex {
                 return -1;
             }
             int shift = wheel * SLOT_BITS;
-            long start = nextStart(wheel, Math.max(place & (1L << STAGE_SHIFT) - 1, (tick >> shift) + 1));
+            long start = nextStart(wheel, Math.max(place & (1L << STAGE_SHIFT) - 1, tick >> shift));
             if (start == Long.MAX_VALUE) {
-                place = stage + 1L << STAGE_SHIFT;
+                place = at + 1L << STAGE_SHIFT;
                 continue;
             }
             long number = start >> shift + TICK_BITS;
@@ -152,36 +170,42 @@ public final class DelayIndex {
                 seen += (int) bucket.size();
                 bucket.visit(bucket.first(), Integer.MAX_VALUE, visitor);
             }
-            place = (long) stage << STAGE_SHIFT | number + 1;
+            place = (long) at << STAGE_SHIFT | number + 1;
         }
         return place;
     }
 
-    /** Hands everything over as one index, in no particular order, and is empty then. */
-    public QueueIndex clear() {
-        QueueIndex all = new QueueIndex(store, 0);
-        for (int i = 0; i < near; i++) {
-            all.add(positions[i], states[i], dues[i]);
+    private static void visitAll(@Nullable QueueIndex index, ReferenceVisitor visitor) {
+        if (index != null && !index.isEmpty()) {
+            index.visit(index.first(), Integer.MAX_VALUE, visitor);
+        }
+    }
+
+    /** Hands everything over, in no particular order, and is empty then. Reads nothing, however much it is. */
+    public void clear(Consumer<QueueIndex> taker) {
+        if (near > 0) {
+            QueueIndex last = new QueueIndex(store, 0);
+            for (int i = 0; i < near; i++) {
+                last.add(positions[i], states[i], dues[i]);
+            }
+            taker.accept(last);
         }
         near = 0;
         for (int at = 0; at < buckets.length; at++) {
-            drain(buckets[at], all);
+            give(buckets[at], taker);
             buckets[at] = null;
         }
-        drain(later, all);
+        give(sorting, taker);
+        sorting = null;
+        give(later, taker);
         later = null;
         Arrays.fill(occupied, 0);
         size = 0;
-        return all;
     }
 
-    private static void drain(@Nullable QueueIndex from, QueueIndex to) {
-        if (from != null) {
-            while (!from.isEmpty()) {
-                to.add(from.firstPosition(), from.firstState(), from.firstExpiry());
-                from.removeFirst();
-            }
-            from.clear();
+    private static void give(@Nullable QueueIndex index, Consumer<QueueIndex> taker) {
+        if (index != null) {
+            taker.accept(index);
         }
     }
 
@@ -214,24 +238,32 @@ public final class DelayIndex {
     private void spread(int wheel, int slot) {
         QueueIndex bucket = buckets[wheel * SLOTS + slot];
         if (bucket != null) {
+            spread(bucket);
             buckets[wheel * SLOTS + slot] = null;
             occupied[wheel] &= ~(1L << slot);
-            spread(bucket);
         }
     }
 
     private void spreadLater() {
-        QueueIndex all = later;
-        if (all != null) {
+        if (sorting == null) {
+            sorting = later;
             later = null;
+        }
+        QueueIndex all = sorting;
+        if (all != null) {
             spread(all);
+            sorting = null;
         }
     }
 
+    /** No reference goes back to where it comes from: it is placed in something finer. */
     private void spread(QueueIndex bucket) {
         while (!bucket.isEmpty()) {
-            place(bucket.firstPosition(), bucket.firstState(), bucket.firstExpiry());
+            long position = bucket.firstPosition();
+            long state = bucket.firstState();
+            long due = bucket.firstExpiry();
             bucket.removeFirst();
+            place(position, state, due);
         }
         bucket.clear();
     }

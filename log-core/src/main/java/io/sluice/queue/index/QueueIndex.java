@@ -72,19 +72,25 @@ public final class QueueIndex {
         return head.expiry(0);
     }
 
-    /** Removes the first reference; there must be one. */
+    /**
+     * Removes the first reference; there must be one.
+     *
+     * @throws io.sluice.log.LogException if the block behind it cannot be read: nothing has changed then, it can be tried again
+     */
     public void removeFirst() {
-        head.removeFirst();
-        first++;
-        if (head.size() == 0) {
+        if (head.size() > 1) {
+            head.removeFirst();
+        } else {
             refill();
         }
+        first++;
     }
 
     /**
      * Shows references from a number on; stops after at least {@code max}, at a block's end.
      *
      * @return the number to go on with, -1 after the last
+     * @throws io.sluice.log.LogException if a block cannot be read
      */
     public long visit(long from, int max, ReferenceVisitor visitor) {
         long at = Math.max(from, first);
@@ -147,11 +153,17 @@ public final class QueueIndex {
         tail.clear(block);
     }
 
+    /** The last reference of the head goes, the next ones take its place. */
     private void refill() {
         if (blockCount > 0) {
-            head.clear(2 * block);
             long oldest = blocks[firstBlock];
-            decode(oldest, head::add);
+            ByteBuf bytes = load(oldest);
+            try {
+                head.clear(2 * block);
+                new ReferenceCodec().read(bytes, block, head::add);
+            } finally {
+                bytes.release();
+            }
             firstBlock = (firstBlock + 1) & (blocks.length - 1);
             blockCount--;
             store.free(oldest);
@@ -172,12 +184,25 @@ public final class QueueIndex {
     }
 
     private void decode(long id, ReferenceVisitor visitor) {
-        ByteBuf bytes = Unpooled.buffer(2 * block);
+        ByteBuf bytes = load(id);
         try {
-            store.get(id, bytes);
             new ReferenceCodec().read(bytes, block, visitor);
         } finally {
             bytes.release();
+        }
+    }
+
+    private ByteBuf load(long id) {
+        ByteBuf bytes = Unpooled.buffer(2 * block);
+        boolean loaded = false;
+        try {
+            store.get(id, bytes);
+            loaded = true;
+            return bytes;
+        } finally {
+            if (!loaded) {
+                bytes.release();
+            }
         }
     }
 

@@ -215,14 +215,24 @@ public final class SpillingBlocks implements BlockStore {
     private void move(int slot, BlockFile from) {
         for (int id = 0; id < used; id++) {
             if (places[id] >= 0 && fileOf(places[id]) == slot) {
-                byte[] bytes = read(id);
-                if (!write(id, bytes)) {
+                int size = HEAD + lengths[id];
+                if (!rewrite(id)) {
+                    // another block that goes from the file brings this back
                     return;
                 }
-                from.live -= HEAD + bytes.length;
+                from.live -= size;
             }
         }
         drop(slot);
+    }
+
+    private boolean rewrite(int id) {
+        try {
+            return write(id, read(id));
+        } catch (LogException e) {
+            // whoever needs the block says so
+            return false;
+        }
     }
 
     private byte[] read(int id) {

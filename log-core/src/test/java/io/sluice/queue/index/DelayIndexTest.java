@@ -2,6 +2,7 @@ package io.sluice.queue.index;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.log.LogException;
 import io.sluice.queue.Reference;
 import java.util.HashSet;
 import java.util.Random;
@@ -63,14 +64,60 @@ class DelayIndexTest {
             assertThat(index.size()).isEqualTo(size);
         }
         Set<Long> left = new HashSet<>();
-        QueueIndex rest = index.clear();
-        while (!rest.isEmpty()) {
-            assertThat(left.add(rest.firstPosition())).isTrue();
-            rest.removeFirst();
-        }
+        index.clear(rest -> {
+            while (!rest.isEmpty()) {
+                assertThat(left.add(rest.firstPosition())).isTrue();
+                rest.removeFirst();
+            }
+        });
         assertThat(left).hasSize((int) size);
         assertThat(index.next()).isEqualTo(Long.MAX_VALUE);
         assertThat(blocks.sizeInBytes()).isZero();
+    }
+
+    /** Blocks fail while time goes on: a bucket is opened in several attempts, and looked at in between. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+    void whatCannotBeReadComesLateAndOnce(long seed) {
+        Random random = new Random(seed);
+        MemoryBlocks memory = new MemoryBlocks(1 + random.nextInt(4));
+        FlakyBlocks blocks = new FlakyBlocks(random, memory);
+        long now = 1_790_000_000_000L + random.nextInt(1 << 30);
+        DelayIndex index = new DelayIndex(blocks, now);
+        Set<Long> waiting = new HashSet<>();
+        for (int i = 0; i < 3_000; i++) {
+            long position = Reference.position(i % 5, i);
+            index.add(position, 0, now + random.nextLong(random.nextBoolean() ? 400_000 : 900 * DAY));
+            waiting.add(position);
+        }
+        while (!waiting.isEmpty()) {
+            try {
+                index.advance(now);
+                now = Math.max(now, Math.min(index.next(), now + 200 * DAY));
+            } catch (LogException e) {
+                assertThat(index.next()).as("to be tried again").isLessThanOrEqualTo(now);
+            }
+            while (index.isDue(now)) {
+                assertThat(waiting.remove(index.firstPosition())).isTrue();
+                index.removeFirst();
+            }
+            assertThat(index.size()).isEqualTo(waiting.size());
+            if (random.nextInt(50) == 0) {
+                Set<Long> seen = new HashSet<>();
+                boolean whole = false;
+                while (!whole) {
+                    try {
+                        index.visit(0, Integer.MAX_VALUE, (position, state, due) -> seen.add(position));
+                        whole = true;
+                    } catch (LogException e) {
+                        whole = random.nextInt(200) == 0;
+                    }
+                }
+                assertThat(waiting).containsAll(seen);
+            }
+        }
+        assertThat(blocks.failures()).isGreaterThan(100);
+        assertThat(memory.sizeInBytes()).isZero();
     }
 
     /** A checkpoint looks at it in parts while time goes on: what is there from beginning to end must be seen. */

@@ -2,6 +2,7 @@ package io.sluice.queue.index;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.log.LogException;
 import io.sluice.queue.Reference;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -57,6 +58,30 @@ class QueueIndexTest {
         }
         index.clear();
         assertThat(blocks.sizeInBytes()).isZero();
+    }
+
+    @Test
+    void whatCannotBeReadStaysWhereItIs() {
+        FlakyBlocks blocks = new FlakyBlocks(new Random(3), new MemoryBlocks(4));
+        QueueIndex index = new QueueIndex(blocks, 0);
+        int count = 1000;
+        for (int i = 0; i < count; i++) {
+            index.add(Reference.position(1, i), Reference.fresh(i, 0), i);
+        }
+        for (int i = 0; i < count; ) {
+            assertThat(new Entry(index.firstPosition(), index.firstState(), index.firstExpiry()))
+                    .isEqualTo(new Entry(Reference.position(1, i), Reference.fresh(i, 0), i));
+            assertThat(index.size()).isEqualTo(count - i);
+            assertThat(index.first()).isEqualTo(i);
+            try {
+                index.removeFirst();
+                i++;
+            } catch (LogException e) {
+                assertThat(index.isEmpty()).isFalse();
+            }
+        }
+        assertThat(index.isEmpty()).isTrue();
+        assertThat(blocks.failures()).isGreaterThan(100);
     }
 
     @Test
