@@ -38,7 +38,7 @@ public class TopicRouteBenchmark {
         table = host.table();
         topics.fill(subscriptions, Filters.MIXED::topic);
         for (int i = 0; i < 1_024; i++) {
-            table.routeTopic(topics.next(), 1, false);
+            table.routeTopic(topics.next(), 1, false, null);
         }
     }
 
@@ -50,7 +50,7 @@ public class TopicRouteBenchmark {
     /** One of up to 1,024 topics that were asked for before. */
     @Benchmark
     public Route cached() {
-        Route route = table.routeTopic(topics.next(), 1, false);
+        Route route = table.routeTopic(topics.next(), 1, false, null);
         if (route.isEmpty()) {
             throw new IllegalStateException("a subscribed topic has no route");
         }
@@ -61,6 +61,6 @@ public class TopicRouteBenchmark {
     @Benchmark
     public Route missed() {
         int i = serial++ % subscriptions;
-        return table.routeTopic("site/" + serial + "/" + (i - i % 3 + 1), 1, false);
+        return table.routeTopic("site/" + serial + "/" + (i - i % 3 + 1), 1, false, null);
     }
 }

@@ -68,7 +68,7 @@ class CrossProtocolTest extends ClientTest {
                     RecordFields.writeHeader(batch.buffer(), name.getBytes(UTF_8), text.getBytes(UTF_8)));
             batch.end(
                     1 + properties.size(),
-                    broker.host().table().routeTopic(topic, qos, false).stored(),
+                    broker.host().table().routeTopic(topic, qos, false, null).stored(),
                     topic.hashCode(),
                     System.currentTimeMillis(),
                     qos > 0 ? Durability.GROUP : Durability.MEMORY,

@@ -36,6 +36,13 @@ public final class MessageHeaders {
     /** Protocol of {@link #ORIGINAL}: {@code mqtt3|mqtt5|amqp091|amqp10}. */
     public static final byte[] FROM = name("sl.from");
 
+    /** Before the name of an application header whose plain name is that of a property here ({@code type}). */
+    public static final byte[] SHADOWED_PREFIX = name("sl.h.");
+    /** Further routing keys that the sender chose, in the order sent, each with its length as a zigzag varint before it. Raw. */
+    public static final byte[] COPIES = name("sl.cc");
+    /** As {@link #COPIES}, of those that no reader may see; only while a message waits to be routed. Raw. */
+    public static final byte[] BLIND_COPIES = name("sl.bcc");
+
     public static final byte[] GROUP_SEQUENCE = name("sl.group-seq");
     public static final byte[] DEATH_REASON = name("sl.death.reason");
     public static final byte[] DEATH_QUEUE = name("sl.death.queue");

@@ -16,9 +16,18 @@ public record Route(TargetSet stored, DirectGroup[] direct) {
     /** Nothing takes the message. */
     public static final Route NONE = new Route(TargetSet.EMPTY, NO_GROUPS);
 
+    /** Where the message goes depends on more than its address: ask again with its headers. */
+    public static final Route BY_MESSAGE = new Route(TargetSet.EMPTY, NO_GROUPS);
+
     /** Subscribers of one event loop. */
     @SuppressWarnings("ArrayRecordComponent")
     public record DirectGroup(Executor executor, SubscriberMatch[] matches) {}
+
+    /** True for {@link #BY_MESSAGE}. */
+    @SuppressWarnings("ReferenceEquality") // a marker
+    public boolean isByMessage() {
+        return this == BY_MESSAGE;
+    }
 
     public boolean isEmpty() {
         return stored.isEmpty() && direct.length == 0;

@@ -105,7 +105,7 @@ final class ArgumentChecks {
     }
 
     /** RabbitMQ's name of a field's type. */
-    private static String type(@Nullable Object value) {
+    static String type(@Nullable Object value) {
         if (value == null) {
             return "void";
         } else if (value instanceof String) {

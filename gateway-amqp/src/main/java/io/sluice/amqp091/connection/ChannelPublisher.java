@@ -12,6 +12,8 @@ import io.sluice.amqp091.convert.InboundMessage;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
 import io.sluice.message.RecordFields;
+import io.sluice.message.RecordView;
+import io.sluice.routing.HeaderScratch;
 import io.sluice.routing.Route;
 import io.sluice.routing.topic.TopicFilters;
 import io.sluice.routing.topic.TopicNames;
@@ -46,6 +48,7 @@ final class ChannelPublisher {
     private PublishAddress address = PublishAddress.NONE;
     private boolean mandatory;
     private @Nullable Route later;
+    private @Nullable HeaderScratch scratch;
 
     private @Nullable ByteBuf body;
     private int bodyLength;
@@ -167,6 +170,9 @@ final class ChannelPublisher {
                 && !TopicFilters.isReserved(address.key());
         String topic = retained ? TopicNames.topicOfKey(address.key()) : "";
         Route target = delayed ? later() : retained ? address.retainedRoute(topic, qos) : address.route(qos);
+        if (target.isByMessage()) {
+            target = address.route(topic, qos, headers());
+        }
         long number = confirming ? ++sequence : 0;
         if (target.isEmpty()) {
             if (mandatory) {
@@ -176,6 +182,16 @@ final class ChannelPublisher {
             append(target, topic, content, start, persistent, number);
         }
         connection.publishes().added(this, number);
+    }
+
+    /** The headers of the message, for exchanges that look at them. */
+    private RecordView headers() {
+        HeaderScratch record = scratch;
+        if (record == null) {
+            record = new HeaderScratch();
+            scratch = record;
+        }
+        return record.end(message.writeHeaders(record.begin(), address.exchangeBytes(), address.keyBytes(), false, 0));
     }
 
     /**

@@ -7,6 +7,7 @@ import io.sluice.amqp091.codec.ExchangeMethod;
 import io.sluice.amqp091.codec.Method;
 import io.sluice.amqp091.codec.QueueMethod;
 import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.amqp091.convert.BindingTable;
 import io.sluice.log.StreamConfig;
 import io.sluice.queue.QueueRef;
 import io.sluice.routing.Binding;
@@ -22,8 +23,6 @@ import org.jspecify.annotations.Nullable;
 
 /** {@code exchange.*} and {@code queue.*} on one channel. Confined to the loop. */
 final class Entities {
-    private static final String DELAYED_TYPE = "x-delayed-type";
-
     private final AmqpConnection connection;
     private final AmqpChannel channel;
     private @Nullable String lastDeclared;
@@ -87,7 +86,12 @@ final class Entities {
             declare(declare);
         } else if (method instanceof ExchangeMethod.Delete delete) {
             refuseDefault(delete.exchange());
-            refuseReserved("exchange", delete.exchange());
+            if (delete.exchange().startsWith("amq.")) {
+                throw new AmqpException(
+                        ReplyCode.ACCESS_REFUSED,
+                        "deletion of system exchange '" + delete.exchange() + "' in vhost '"
+                                + connection.host().name() + "' not allowed");
+            }
             change(
                     delete,
                     connection.host().deleteExchange(connection.caller(), delete.exchange(), delete.ifUnused()),
@@ -137,37 +141,13 @@ final class Entities {
         if (present == null) {
             refuseReserved("exchange", name);
         }
-        boolean delayed = declare.type().equals("x-delayed-message");
-        String typeName =
-                delayed && declare.arguments().get(DELAYED_TYPE) instanceof String under ? under : declare.type();
-        if (delayed && typeName.equals(declare.type())) {
-            throw new AmqpException(
-                    ReplyCode.PRECONDITION_FAILED,
-                    "Invalid argument, 'x-delayed-type' must be an existing exchange type");
-        }
-        ExchangeInfo.Type type = switch (typeName) {
-            case "direct" -> ExchangeInfo.Type.DIRECT;
-            case "fanout" -> ExchangeInfo.Type.FANOUT;
-            case "topic" -> ExchangeInfo.Type.TOPIC;
-            case "headers" ->
-                throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "exchanges of type 'headers' are not supported");
-            default ->
-                throw new AmqpException(ReplyCode.COMMAND_INVALID, "unknown exchange type '" + declare.type() + "'");
-        };
-        for (String argument : declare.arguments().keySet()) {
-            if (argument.startsWith("x-") && !(delayed && argument.equals(DELAYED_TYPE))
-                    || argument.equals("alternate-exchange")) {
-                throw new AmqpException(
-                        ReplyCode.NOT_IMPLEMENTED, "exchange argument '" + argument + "' is not supported");
-            }
-        }
         ExchangeInfo wanted = new ExchangeInfo(
                 name,
-                type,
+                ExchangeArguments.type(declare),
                 declare.durable(),
                 declare.autoDelete(),
                 declare.internal(),
-                QueueArguments.asText(declare.arguments()));
+                ExchangeArguments.text(connection.host().name(), declare));
         change(declare, connection.host().declareExchange(connection.caller(), wanted), reply);
     }
 
@@ -211,7 +191,7 @@ final class Entities {
                 new Binding.End(Binding.Kind.EXCHANGE, source),
                 end,
                 key,
-                QueueArguments.asText(arguments),
+                BindingTable.text(arguments),
                 Binding.Origin.CLIENT);
     }
 

@@ -9,6 +9,7 @@ import io.sluice.amqp091.codec.AmqpException;
 import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.amqp091.codec.Wire;
 import io.sluice.amqp091.convert.ReplyAddress;
+import io.sluice.message.RecordView;
 import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.Route;
 import io.sluice.routing.RoutingTable;
@@ -161,6 +162,19 @@ final class PublishAddress {
     /** Where a message goes that is to be the retained one of this MQTT topic. */
     Route retainedRoute(String topic, int qos) {
         RoutingTable now = table;
-        return now == null ? Route.NONE : now.routeTopic(topic, qos, true);
+        return now == null ? Route.NONE : now.routeTopic(topic, qos, true, null);
+    }
+
+    /**
+     * Where one message goes of an address whose messages go different ways.
+     *
+     * @param topic MQTT topic of which it is to be the retained message, empty = none
+     */
+    Route route(String topic, int qos, RecordView headers) {
+        RoutingTable now = table;
+        if (now == null) {
+            return Route.NONE;
+        }
+        return topic.isEmpty() ? now.route(exchange, key, qos, headers) : now.routeTopic(topic, qos, true, headers);
     }
 }

@@ -9,6 +9,7 @@ import io.sluice.amqp091.codec.AmqpException;
 import io.sluice.amqp091.codec.ContentHeader;
 import io.sluice.amqp091.codec.FieldTable;
 import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.message.HeaderTypes;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordFields;
 import io.sluice.shard.PublishBatch;
@@ -330,7 +331,8 @@ public final class InboundMessage {
             in.skipBytes(length);
             byte letter = in.getByte(in.readerIndex());
             int value = in.readerIndex() + 1;
-            if (isReserved(in, start, length)) {
+            boolean shadowed = isReserved(in, start, length);
+            if (shadowed && CanonicalName.isInternal(in, start, length)) {
                 in.readerIndex(value);
                 FieldTable.skipValue(in, letter);
                 continue;
@@ -344,7 +346,10 @@ public final class InboundMessage {
                 RecordFields.writeVarint(out, MessageHeaders.GROUP_SEQUENCE.length);
                 out.writeBytes(MessageHeaders.GROUP_SEQUENCE);
             } else {
-                RecordFields.writeVarint(out, length);
+                RecordFields.writeVarint(out, shadowed ? length + MessageHeaders.SHADOWED_PREFIX.length : length);
+                if (shadowed) { // would be read as the property of this name
+                    out.writeBytes(MessageHeaders.SHADOWED_PREFIX);
+                }
                 out.writeBytes(in, start, length);
             }
             if (letter == 'S' || letter == 'x') {

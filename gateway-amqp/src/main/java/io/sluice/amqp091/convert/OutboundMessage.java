@@ -8,6 +8,7 @@ import io.netty.buffer.ByteBufUtil;
 import io.sluice.amqp091.codec.ContentHeader;
 import io.sluice.amqp091.codec.FieldTable;
 import io.sluice.amqp091.codec.Wire;
+import io.sluice.message.HeaderTypes;
 import io.sluice.message.RecordView;
 import io.sluice.routing.topic.TopicNames;
 import java.util.Arrays;

@@ -169,7 +169,7 @@ class HeaderMappingTest {
                 in("long message id", "h:x-message-id=" + longText, "message-id=" + longText + " +orig"),
                 in("long correlation", "h:x-correlation-id=" + longText, "correlation-id=" + longText + " +orig"),
                 in("property before its long form", "message-id=m h:x-message-id=n", "x-message-id=n message-id=m"),
-                in("a name with another meaning", "h:message-id=n", "+orig"),
+                in("a name with another meaning", "h:message-id=n", "sl.h.message-id=n +orig"),
                 in("forged", "h:sl.user=root h:~r=x", "+orig"));
     }
 

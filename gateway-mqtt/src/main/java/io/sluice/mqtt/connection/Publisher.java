@@ -6,6 +6,7 @@ import io.sluice.access.Caller;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
 import io.sluice.message.RecordFields;
+import io.sluice.message.RecordView;
 import io.sluice.mqtt.codec.PacketWriter;
 import io.sluice.mqtt.codec.PropertyReader;
 import io.sluice.mqtt.codec.ProtocolViolation;
@@ -20,6 +21,7 @@ import io.sluice.mqtt.session.SessionLimits;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.TargetSet;
 import io.sluice.routing.DirectDispatch;
+import io.sluice.routing.HeaderScratch;
 import io.sluice.routing.Route;
 import io.sluice.routing.RoutingException;
 import io.sluice.routing.Sessions;
@@ -76,6 +78,7 @@ final class Publisher implements PublishBatch.Completion {
     private TopicCache.Entry @Nullable [] aliases;
 
     private @Nullable PublishBatch batch;
+    private @Nullable HeaderScratch scratch;
     private @Nullable PublishBatch refused;
     private int batchBytesHint = 256;
     private long batchNumber;
@@ -134,6 +137,9 @@ final class Publisher implements PublishBatch.Completion {
         Route route;
         try {
             route = topic.route(vhost.table(), p.qos(), p.retain());
+            if (route.isByMessage()) {
+                route = vhost.table().routeTopic(topic.name, p.qos(), p.retain(), headers(p));
+            }
         } catch (RoutingException e) {
             refuse(p, topic.name, ReasonCode.IMPLEMENTATION_SPECIFIC, String.valueOf(e.getMessage()));
             return;
@@ -164,6 +170,25 @@ final class Publisher implements PublishBatch.Completion {
         if (p.qos() > 0) {
             acknowledge(p.packetId(), !stored.isEmpty() && (stored.hasDurable() || stored.mayRefuse()));
         }
+    }
+
+    /** The headers of the message, for exchanges that look at them. */
+    private RecordView headers(PublishReader p) {
+        HeaderScratch record = scratch;
+        if (record == null) {
+            record = new HeaderScratch();
+            scratch = record;
+        }
+        ByteBuf out = record.begin();
+        PropertyReader properties = p.hasProperties() ? p.properties() : null;
+        return record.end(PublishToRecord.headers(
+                out,
+                p.qos(),
+                p.retain(),
+                0,
+                p.buffer(),
+                properties == null ? 0 : properties.start(),
+                properties == null ? 0 : properties.end()));
     }
 
     private TopicCache.Entry topic(PublishReader p) {

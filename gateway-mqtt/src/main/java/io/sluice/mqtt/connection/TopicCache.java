@@ -58,7 +58,7 @@ final class TopicCache {
             int i = qos + (retain ? 2 : 0);
             Route route = routes[i];
             if (route == null) {
-                route = now.routeTopic(name, qos, retain);
+                route = now.routeTopic(name, qos, retain, null);
                 routes[i] = route;
             }
             return route;

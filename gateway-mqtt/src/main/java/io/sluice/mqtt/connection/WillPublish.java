@@ -14,6 +14,7 @@ import io.sluice.mqtt.convert.MqttMessage;
 import io.sluice.mqtt.convert.PublishToRecord;
 import io.sluice.routing.Broker;
 import io.sluice.routing.DirectDispatch;
+import io.sluice.routing.HeaderScratch;
 import io.sluice.routing.Route;
 import io.sluice.routing.RoutingException;
 import io.sluice.routing.Sessions.StoredWill;
@@ -63,7 +64,11 @@ final class WillPublish implements PublishBatch.Completion, Runnable {
     public void run() {
         Route route;
         try {
-            route = vhost.table().routeTopic(will.topic(), will.qos(), will.retain());
+            HeaderScratch headers = new HeaderScratch();
+            ByteBuf properties = Unpooled.wrappedBuffer(will.properties());
+            int count = PublishToRecord.headers(
+                    headers.begin(), will.qos(), will.retain(), 0, properties, 0, properties.writerIndex());
+            route = vhost.table().routeTopic(will.topic(), will.qos(), will.retain(), headers.end(count));
         } catch (RoutingException e) {
             LOG.warn("{}: will to {} not routed: {}", caller.connection(), will.topic(), e.getMessage());
             done.run();

@@ -11,6 +11,7 @@ import io.sluice.log.PartitionId;
 import io.sluice.log.StreamInfo;
 import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
+import io.sluice.routing.RoutingException;
 import io.sluice.routing.RoutingException.Reason;
 import io.sluice.routing.catalog.CatalogRecord.Bound;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredExchange;
@@ -160,16 +161,15 @@ final class BindingChanges {
         }
         permit(caller, Operation.READ, resource(source), source.name());
         permit(caller, Operation.WRITE, resource(destination), destination.name());
-        refuseHeaders(host, source);
-        refuseHeaders(host, destination);
+        askSource(host, binding);
     }
 
-    /** A headers exchange neither keeps bindings nor takes messages. */
-    private static void refuseHeaders(HostEdit host, Binding.End end) {
-        Exchange exchange = end.kind() == Binding.Kind.EXCHANGE ? host.exchanges.get(end.name()) : null;
-        if (exchange != null && exchange.info().type() == ExchangeInfo.Type.HEADERS) {
-            throw refuse(
-                    Reason.NOT_IMPLEMENTED, "exchange '" + end.name() + "': headers exchanges are not implemented");
+    private static void askSource(HostEdit host, Binding binding) {
+        Exchange exchange = host.exchanges.get(binding.source().name());
+        RoutingException refusal =
+                exchange == null || binding.source().kind() != Binding.Kind.EXCHANGE ? null : exchange.refusal(binding);
+        if (refusal != null) {
+            throw refusal;
         }
     }
 

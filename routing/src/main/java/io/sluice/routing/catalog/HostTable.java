@@ -149,37 +149,55 @@ final class HostTable implements RoutingTable {
     @Override
     public Route route(String exchange, String routingKey, int qos, @Nullable RecordView headers) {
         RouteKey key = new RouteKey(exchange, routingKey, qos == 0 ? 0 : 1);
-        Cache<RouteKey, Route> cache = cache();
-        Route cached = cache.getIfPresent(key);
-        if (cached != null) {
+        Route cached = cache().getIfPresent(key);
+        if (cached != null && (headers == null || !cached.isByMessage())) {
             return cached;
         }
-        if (!exchanges.containsKey(exchange)) {
-            throw new RoutingException(
-                    Reason.NOT_FOUND, "no exchange '" + exchange + "' in virtual host '" + vhost + "'");
-        }
-        RouteBuilder builder = new RouteBuilder(this, Address.ofKey(routingKey), qos);
+        checkExchange(exchange);
+        RouteBuilder builder = new RouteBuilder(this, List.of(Address.ofKey(routingKey, headers)), qos);
         builder.publish(exchange);
-        Route route = builder.build();
-        cache.put(key, route);
-        return route;
+        return remember(key, builder, headers);
     }
 
     @Override
-    public Route routeTopic(String topic, int qos, boolean retain) {
+    public Route route(String exchange, List<String> routingKeys, int qos, RecordView headers) {
+        checkExchange(exchange);
+        List<Address> addresses = new ArrayList<>(routingKeys.size());
+        for (String key : routingKeys) {
+            addresses.add(Address.ofKey(key, headers));
+        }
+        RouteBuilder builder = new RouteBuilder(this, addresses, qos);
+        builder.publish(exchange);
+        return builder.build();
+    }
+
+    @Override
+    public Route routeTopic(String topic, int qos, boolean retain, @Nullable RecordView headers) {
         RouteKey key = new RouteKey("\0mqtt", topic, (qos == 0 ? 0 : 1) + (retain ? 2 : 0));
-        Cache<RouteKey, Route> cache = cache();
-        Route cached = cache.getIfPresent(key);
-        if (cached != null) {
+        Route cached = cache().getIfPresent(key);
+        if (cached != null && (headers == null || !cached.isByMessage())) {
             return cached;
         }
-        RouteBuilder builder = new RouteBuilder(this, Address.ofTopic(topic), qos);
+        RouteBuilder builder = new RouteBuilder(this, List.of(Address.ofTopic(topic, headers)), qos);
         builder.publish(MQTT_EXCHANGE);
         if (retain) {
             builder.addStream(retained);
         }
-        Route route = builder.build();
-        cache.put(key, route);
+        return remember(key, builder, headers);
+    }
+
+    private void checkExchange(String exchange) {
+        if (!exchanges.containsKey(exchange)) {
+            throw new RoutingException(
+                    Reason.NOT_FOUND, "no exchange '" + exchange + "' in virtual host '" + vhost + "'");
+        }
+    }
+
+    /** A route that depends on the message is never kept, but that it does is. */
+    private Route remember(RouteKey key, RouteBuilder builder, @Nullable RecordView headers) {
+        boolean byMessage = builder.dependsOnMessage();
+        Route route = byMessage && headers == null ? Route.BY_MESSAGE : builder.build();
+        cache().put(key, byMessage ? Route.BY_MESSAGE : route);
         return route;
     }
 

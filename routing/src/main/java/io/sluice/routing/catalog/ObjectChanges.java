@@ -18,6 +18,7 @@ import io.sluice.routing.catalog.CatalogRecord.DeclaredExchange;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredQueue;
 import io.sluice.routing.catalog.HostTable.QueueEntry;
 import io.sluice.routing.exchange.Exchange;
+import io.sluice.routing.exchange.HashExchange;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
@@ -41,18 +42,23 @@ final class ObjectChanges {
         permit(caller, Operation.CONFIGURE, Resource.Kind.EXCHANGE, wanted.name());
         Exchange present = tx.host(vhost).exchanges.get(wanted.name());
         if (present != null) {
-            String difference = difference(present.info(), wanted);
+            String difference =
+                    difference(present.info(), wanted, "exchange '" + wanted.name() + "' in vhost '" + vhost + "'");
             if (difference != null) {
-                throw refuse(
-                        Reason.PRECONDITION_FAILED,
-                        "inequivalent arg '" + difference + "' for exchange '" + wanted.name() + "' in vhost '" + vhost
-                                + "'");
+                throw refuse(Reason.PRECONDITION_FAILED, difference);
             }
             return CompletableFuture.completedFuture(present.info());
         }
         Names.checkExchange(wanted.name());
-        if (wanted.type() == ExchangeInfo.Type.HEADERS) {
-            throw refuse(Reason.NOT_IMPLEMENTED, "headers exchanges are not implemented");
+        String refusal =
+                wanted.type() == ExchangeInfo.Type.CONSISTENT_HASH ? HashExchange.refusal(wanted.arguments()) : null;
+        if (refusal != null) {
+            throw refuse(Reason.PRECONDITION_FAILED, refusal);
+        }
+        String alternate = wanted.alternate();
+        if (alternate != null) {
+            permit(caller, Operation.READ, Resource.Kind.EXCHANGE, wanted.name());
+            permit(caller, Operation.WRITE, Resource.Kind.EXCHANGE, alternate);
         }
         tx.put(new DeclaredExchange(vhost, wanted, caller.principal()), wanted.durable());
         return CompletableFuture.completedFuture(wanted);
@@ -152,20 +158,44 @@ final class ObjectChanges {
         return id;
     }
 
-    private static @Nullable String difference(ExchangeInfo present, ExchangeInfo wanted) {
-        if (present.type() != wanted.type()) {
-            return "type";
+    /** As for queues; of the arguments only the alternate counts, as with RabbitMQ, and what a delaying exchange delays for. */
+    private static @Nullable String difference(ExchangeInfo present, ExchangeInfo wanted, String exchange) {
+        if (!present.declaredType().equals(wanted.declaredType())) {
+            return inequivalent("type", exchange, quoted(wanted.declaredType()), quoted(present.declaredType()));
         }
         if (present.durable() != wanted.durable()) {
-            return "durable";
+            return inequivalent("durable", exchange, quoted(wanted.durable()), quoted(present.durable()));
         }
         if (present.autoDelete() != wanted.autoDelete()) {
-            return "auto_delete";
+            return inequivalent("auto_delete", exchange, quoted(wanted.autoDelete()), quoted(present.autoDelete()));
         }
         if (present.internal() != wanted.internal()) {
-            return "internal";
+            return inequivalent("internal", exchange, quoted(wanted.internal()), quoted(present.internal()));
         }
-        return present.arguments().equals(wanted.arguments()) ? null : "arguments";
+        String argument = argument(
+                ExchangeInfo.ALTERNATE, exchange, wanted.alternate(), present.alternate(), " of type 'longstr'");
+        return argument != null || present.type() == wanted.type()
+                ? argument
+                : argument(
+                        ExchangeInfo.DELAYED_TYPE,
+                        exchange,
+                        wanted.type().text(),
+                        present.type().text(),
+                        "");
+    }
+
+    private static @Nullable String argument(
+            String name, String of, @Nullable String received, @Nullable String current, String ofType) {
+        if (Objects.equals(received, current)) {
+            return null;
+        }
+        return inequivalent(
+                name,
+                of,
+                received == null
+                        ? "none"
+                        : current == null ? "the value '" + received + "'" + ofType : quoted(received),
+                current == null ? "none" : received == null ? "the value '" + current + "'" + ofType : quoted(current));
     }
 
     /** The first argument in which two declarations differ, with both values, in RabbitMQ's words; null if there is none. */
@@ -182,15 +212,12 @@ final class ObjectChanges {
         Set<String> names = new TreeSet<>(present.arguments().keySet());
         names.addAll(wanted.arguments().keySet());
         for (String name : names) {
-            String old = argument(present, name);
-            String now = argument(wanted, name);
             // the rest means nothing to a queue
-            if (name.startsWith("x-") && !Objects.equals(old, now)) {
-                return inequivalent(
-                        name,
-                        queue,
-                        now == null ? "none" : old == null ? "the value '" + now + "'" : quoted(now),
-                        old == null ? "none" : now == null ? "the value '" + old + "'" : quoted(old));
+            String difference = name.startsWith("x-")
+                    ? argument(name, queue, argument(wanted, name), argument(present, name), "")
+                    : null;
+            if (difference != null) {
+                return difference;
             }
         }
         return present.policy().equals(wanted.policy()) ? null : "inequivalent arguments for " + queue;

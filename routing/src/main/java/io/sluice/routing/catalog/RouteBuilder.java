@@ -5,6 +5,7 @@ import io.sluice.queue.QueueRef;
 import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import io.sluice.routing.Binding;
+import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.Route;
 import io.sluice.routing.Route.DirectGroup;
 import io.sluice.routing.Subscriber;
@@ -30,14 +31,18 @@ import java.util.concurrent.Executor;
 
 /**
  * Works out one route: walks from the exchange over exchange-to-exchange bindings, entering each exchange once however they
- * are bound in circles, and collects queues, streams and MQTT subscribers without duplicates.
+ * are bound in circles, and its alternate where an exchange leads nowhere, and collects queues, streams and MQTT subscribers without duplicates.
  */
 final class RouteBuilder {
     private static final DirectGroup[] NO_GROUPS = {};
 
     private final HostTable table;
-    private final Address address;
+    private final List<Address> addresses;
     private final int qos;
+    private boolean byMessage;
+    /** Destinations of the exchange that is being entered. */
+    private int found;
+
     private final Set<String> entered = new HashSet<>();
     private final Deque<String> next = new ArrayDeque<>();
     private final Map<Long, QueueRef> queues = new LinkedHashMap<>();
@@ -62,9 +67,14 @@ final class RouteBuilder {
         }
     }
 
-    RouteBuilder(HostTable table, Address address, int qos) {
+    /**
+     * Starts a route.
+     *
+     * @param addresses the message under each of its routing keys, at least one; only keys are told apart
+     */
+    RouteBuilder(HostTable table, List<Address> addresses, int qos) {
         this.table = table;
-        this.address = address;
+        this.addresses = addresses;
         this.qos = qos;
     }
 
@@ -80,13 +90,34 @@ final class RouteBuilder {
             if (entry == null) {
                 continue;
             }
-            entry.route(address, this::destination);
-            if (name.equals(HostTable.MQTT_EXCHANGE)
-                    && !table.subscriptions.isEmpty()
-                    && !TopicFilters.isReserved(address.topic())) {
-                table.subscriptions.match(address.levels(), this::subscription);
+            byMessage |= entry.dependsOnMessage();
+            found = 0;
+            for (Address address : addresses) {
+                entry.route(address, this::destination);
+                if (name.equals(HostTable.MQTT_EXCHANGE)
+                        && !table.subscriptions.isEmpty()
+                        && !TopicFilters.isReserved(address.topic())) {
+                    table.subscriptions.match(address.levels(), this::subscription);
+                }
+                if (!looksAtKeys(entry)) {
+                    break;
+                }
+            }
+            String alternate = entry.info().alternate();
+            if (found == 0 && alternate != null) {
+                next.add(alternate);
             }
         }
+    }
+
+    private static boolean looksAtKeys(Exchange exchange) {
+        return exchange.info().type() == ExchangeInfo.Type.DIRECT
+                || exchange.info().type() == ExchangeInfo.Type.TOPIC;
+    }
+
+    /** True if an exchange on the way looked at more than the address. */
+    boolean dependsOnMessage() {
+        return byMessage;
     }
 
     void addStream(StreamTarget target) {
@@ -103,15 +134,18 @@ final class RouteBuilder {
 
     /** Every queue and stream is bound to the default exchange by its name (AMQP 0-9-1, 3.1.3.1). */
     private void defaultExchange() {
-        String name = address.key();
-        if (table.queues.containsKey(name)) {
-            destination(new Binding.End(Binding.Kind.QUEUE, name));
-        } else {
-            destination(new Binding.End(Binding.Kind.STREAM, name));
+        for (Address address : addresses) {
+            String name = address.key();
+            if (table.queues.containsKey(name)) {
+                destination(new Binding.End(Binding.Kind.QUEUE, name));
+            } else {
+                destination(new Binding.End(Binding.Kind.STREAM, name));
+            }
         }
     }
 
     private void destination(Binding.End end) {
+        found++;
         switch (end.kind()) {
             case EXCHANGE -> next.add(end.name());
             case QUEUE -> {
@@ -130,6 +164,7 @@ final class RouteBuilder {
     }
 
     private void subscription(Subscription subscription) {
+        found++;
         subscribers
                 .computeIfAbsent(subscription.subscriber(), subscriber -> new Merged())
                 .add(subscription);

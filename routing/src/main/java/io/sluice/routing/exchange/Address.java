@@ -1,29 +1,57 @@
 package io.sluice.routing.exchange;
 
+import io.sluice.message.RecordView;
 import io.sluice.routing.topic.PatternTrie.Syntax;
 import io.sluice.routing.topic.TopicNames;
 import org.jspecify.annotations.Nullable;
 
-/** The address of one message as routing key and as MQTT topic; the other form and the words are worked out when asked for. */
+/**
+ * What exchanges look at of one message: its address as routing key and as MQTT topic, of which the other form and the words are
+ * worked out when asked for, and its headers.
+ */
 public final class Address {
     private @Nullable String key;
     private @Nullable String topic;
     private String @Nullable [] words;
     private String @Nullable [] levels;
+    private final @Nullable RecordView record;
+    private @Nullable MessageFields fields;
 
-    private Address(@Nullable String key, @Nullable String topic) {
+    private Address(@Nullable String key, @Nullable String topic, @Nullable RecordView record) {
         this.key = key;
         this.topic = topic;
+        this.record = record;
     }
 
     /** A message published with a routing key. */
     public static Address ofKey(String key) {
-        return new Address(key, null);
+        return new Address(key, null, null);
     }
 
-    /** A message published to an MQTT topic. */
-    public static Address ofTopic(String topic) {
-        return new Address(null, topic);
+    /**
+     * A message published with a routing key.
+     *
+     * @param record its headers, borrowed for the routing; null = none are known
+     */
+    public static Address ofKey(String key, @Nullable RecordView record) {
+        return new Address(key, null, record);
+    }
+
+    /**
+     * A message published to an MQTT topic.
+     *
+     * @param record its headers, borrowed for the routing; null = none are known
+     */
+    public static Address ofTopic(String topic, @Nullable RecordView record) {
+        return new Address(null, topic, record);
+    }
+
+    /** The headers of the message. */
+    MessageFields fields() {
+        if (fields == null) {
+            fields = record == null ? MessageFields.NONE : MessageFields.of(record);
+        }
+        return fields;
     }
 
     /** The AMQP routing key. */

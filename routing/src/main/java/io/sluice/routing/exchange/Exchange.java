@@ -2,11 +2,24 @@ package io.sluice.routing.exchange;
 
 import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
+import io.sluice.routing.RoutingException;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** An exchange with its bindings (AMQP 0-9-1, section 3.1.3). Immutable: changes answer a new exchange. */
-public sealed interface Exchange permits DirectExchange, FanoutExchange, TopicExchange, HeadersExchange {
+public sealed interface Exchange
+        permits DirectExchange, FanoutExchange, TopicExchange, HeadersExchange, HashExchange, RandomExchange {
     ExchangeInfo info();
+
+    /** True if two messages of one address may go different ways. */
+    default boolean dependsOnMessage() {
+        return false;
+    }
+
+    /** Why the exchange does not take the binding, null if it does. */
+    default @Nullable RoutingException refusal(Binding binding) {
+        return null;
+    }
 
     /** This exchange with a binding more. */
     Exchange with(Binding binding);
@@ -24,6 +37,8 @@ public sealed interface Exchange permits DirectExchange, FanoutExchange, TopicEx
             case FANOUT -> new FanoutExchange(info);
             case TOPIC -> new TopicExchange(info);
             case HEADERS -> new HeadersExchange(info);
+            case CONSISTENT_HASH -> new HashExchange(info);
+            case RANDOM -> new RandomExchange(info);
         };
     }
 }

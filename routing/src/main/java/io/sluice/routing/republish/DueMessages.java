@@ -72,7 +72,7 @@ public final class DueMessages {
         long qos = mqtt ? number(MessageHeaders.QOS, 0) : 1;
         Route route;
         if (topic != null) {
-            route = table.routeTopic(topic, (int) qos, number(MessageHeaders.RETAIN, 0) == 1);
+            route = table.routeTopic(topic, (int) qos, number(MessageHeaders.RETAIN, 0) == 1, record);
         } else if (exchange.isEmpty() || table.exchange(exchange) != null) {
             route = table.route(exchange, key == null ? "" : key, 1, record);
         } else {

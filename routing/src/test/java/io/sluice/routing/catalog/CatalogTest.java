@@ -83,7 +83,7 @@ class CatalogTest {
         assertThat(queues(route("t", "sensors"))).containsExactly(b);
         assertThat(queues(route("t", "other"))).isEmpty();
         refused(Reason.NOT_FOUND, () -> route("nope", "k"));
-        refused(Reason.NOT_IMPLEMENTED, () -> route("amq.match", "k"));
+        assertThat(route("amq.match", "k")).isSameAs(Route.BY_MESSAGE);
     }
 
     @Test
@@ -151,7 +151,7 @@ class CatalogTest {
         Client client = new Client("c1", null);
         get(host.subscribe(CALLER, new Subscription(client, "sensors/+/temp", 1, false, false, 0, 7)));
 
-        Route mqtt = host.table().routeTopic("sensors/7/temp", 1, false);
+        Route mqtt = host.table().routeTopic("sensors/7/temp", 1, false, null);
         assertThat(queues(mqtt)).containsExactly(q);
         assertThat(mqtt.stored().stream(0).stream()).isEqualTo(stream.id());
         assertThat(mqtt.direct()).hasSize(1);
@@ -163,12 +163,13 @@ class CatalogTest {
         assertThat(queues(amqp)).containsExactly(q);
         assertThat(amqp.direct()[0].matches()[0].subscriber()).isSameAs(client);
 
-        Route retained = host.table().routeTopic("other", 1, true);
+        Route retained = host.table().routeTopic("other", 1, true, null);
         assertThat(retained.stored().streamCount()).isEqualTo(1);
-        assertThat(host.table().routeTopic("other", 1, false).isEmpty()).isTrue();
+        assertThat(host.table().routeTopic("other", 1, false, null).isEmpty()).isTrue();
 
         get(host.unsubscribe(CALLER, client, "sensors/+/temp"));
-        assertThat(host.table().routeTopic("sensors/7/temp", 1, false).direct()).isEmpty();
+        assertThat(host.table().routeTopic("sensors/7/temp", 1, false, null).direct())
+                .isEmpty();
     }
 
     @Test
@@ -177,7 +178,7 @@ class CatalogTest {
         get(host.subscribe(CALLER, new Subscription(client, "a/#", 0, true, false, 0, 1)));
         get(host.subscribe(CALLER, new Subscription(client, "a/+", 1, false, true, 0, 2)));
         SubscriberMatch match =
-                host.table().routeTopic("a/b", 1, false).direct()[0].matches()[0];
+                host.table().routeTopic("a/b", 1, false, null).direct()[0].matches()[0];
         assertThat(match.maximumQos()).isEqualTo(1);
         assertThat(match.noLocal()).isFalse();
         assertThat(match.retainAsPublished()).isTrue();
@@ -192,8 +193,8 @@ class CatalogTest {
         SessionInfo session = get(host.sessions().open(CALLER, "dev", 60));
         Client client = new Client("dev", session.queue());
         get(host.subscribe(CALLER, new Subscription(client, "a/b", 1, false, false, 0, 0)));
-        assertThat(queues(host.table().routeTopic("a/b", 1, false))).containsExactly(session.queue());
-        Route transientRoute = host.table().routeTopic("a/b", 0, false);
+        assertThat(queues(host.table().routeTopic("a/b", 1, false, null))).containsExactly(session.queue());
+        Route transientRoute = host.table().routeTopic("a/b", 0, false, null);
         assertThat(transientRoute.stored().isEmpty()).isTrue();
         assertThat(transientRoute.direct()).hasSize(1);
         assertThat(host.sessions().find("dev").subscriptions()).hasSize(1);
@@ -204,7 +205,7 @@ class CatalogTest {
 
         get(host.sessions().delete(CALLER, "dev"));
         assertThat(host.sessions().find("dev")).isNull();
-        assertThat(host.table().routeTopic("a/b", 1, false).isEmpty()).isTrue();
+        assertThat(host.table().routeTopic("a/b", 1, false, null).isEmpty()).isTrue();
         assertThat(core.open.keySet()).containsExactly(QueueId.ofDelayed("/"));
     }
 
@@ -216,7 +217,7 @@ class CatalogTest {
         get(host.subscribe(CALLER, new Subscription(successor, "a", 1, false, false, 0, 0)));
         get(host.unsubscribe(CALLER, old, "a"));
         assertThat(host.table()
-                        .routeTopic("a", 0, false)
+                        .routeTopic("a", 0, false, null)
                         .direct()[0]
                         .matches()[0]
                         .subscriber())

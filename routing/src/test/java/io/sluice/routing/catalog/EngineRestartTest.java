@@ -83,7 +83,7 @@ class EngineRestartTest {
             publish(target(commands), "k", "m" + i, null);
         }
         await().atMost(10, TimeUnit.SECONDS).until(() -> all.stats().ready() == 50);
-        publish(host.table().routeTopic("state/lamp", 1, true).stored(), "state/lamp", "on", "1");
+        publish(host.table().routeTopic("state/lamp", 1, true, null).stored(), "state/lamp", "on", "1");
         await().atMost(10, TimeUnit.SECONDS).until(() -> retained("#").equals(List.of("state/lamp=on")));
         for (int round = 0; round < 2; round++) {
             close();

@@ -1,4 +1,4 @@
-package io.sluice.amqp091.convert;
+package io.sluice.message;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
@@ -7,10 +7,11 @@ import java.util.HashMap;
 import java.util.Map;
 
 /** The header {@code sl.types}: {@code name=code;name=code}; {@code % ; =} in names are percent-escaped. Stateless. */
-final class HeaderTypes {
+public final class HeaderTypes {
     private HeaderTypes() {}
 
-    static void append(StringBuilder types, String name, char code) {
+    /** Adds the type of one header. */
+    public static void append(StringBuilder types, String name, char code) {
         if (types.length() > 0) {
             types.append(';');
         }
@@ -27,7 +28,7 @@ final class HeaderTypes {
     }
 
     /** Reads the header into name and code; what is not understood is left out. */
-    static Map<String, Character> parse(ByteBuf buffer, int start, int length) {
+    public static Map<String, Character> parse(ByteBuf buffer, int start, int length) {
         Map<String, Character> codes = new HashMap<>();
         for (String entry : buffer.toString(start, length, UTF_8).split(";")) {
             int equals = entry.indexOf('=');
