@@ -75,6 +75,39 @@ public final class ContentHeader {
         buffer.readerIndex(0);
     }
 
+    /** Puts another text in place of a short string property. */
+    public void replaceText(int property, byte[] text) {
+        splice(starts[property], lengths[property], text);
+        buffer.setByte(starts[property] - 1, text.length);
+        shift(property, text.length - lengths[property]);
+        lengths[property] = text.length;
+    }
+
+    /**
+     * Takes a field out of the headers.
+     *
+     * @param start position of the field's name, with its length
+     * @param end position after its value
+     */
+    public void removeHeader(int start, int end) {
+        splice(start, end - start, new byte[0]);
+        lengths[HEADERS] -= end - start;
+        buffer.setInt(starts[HEADERS] - 4, lengths[HEADERS]);
+        shift(HEADERS, start - end);
+    }
+
+    private void splice(int start, int length, byte[] with) {
+        byte[] rest = new byte[buffer.writerIndex() - start - length];
+        buffer.getBytes(start + length, rest);
+        buffer.writerIndex(start).writeBytes(with).writeBytes(rest);
+    }
+
+    private void shift(int property, int by) {
+        for (int after = property - 1; after >= CLUSTER_ID; after--) {
+            starts[after] += by;
+        }
+    }
+
     /** Flags and values as they came; readable bytes are exactly these. */
     public ByteBuf buffer() {
         return buffer;

@@ -25,6 +25,7 @@ public final class Amqp091 {
                 authenticator,
                 settings,
                 new ExclusiveQueues(),
+                new DirectReplies(),
                 new AtomicLong(),
                 new LongAdder(),
                 new LongAdder(),

@@ -49,9 +49,9 @@ final class AmqpChannel {
     AmqpChannel(AmqpConnection connection, int number) {
         this.connection = connection;
         this.number = number;
-        this.publisher = new ChannelPublisher(connection, number);
         this.entities = new Entities(connection, this);
         this.consumers = new ChannelConsumers(connection, this);
+        this.publisher = new ChannelPublisher(connection, number, consumers);
     }
 
     int number() {

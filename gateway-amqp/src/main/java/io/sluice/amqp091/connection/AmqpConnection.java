@@ -64,6 +64,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     private int heldBytes;
     private boolean replaying;
     private boolean closeRequested;
+    private boolean droppedReplies;
     private Map<String, @Nullable Object> clientCapabilities = Map.of();
 
     AmqpConnection(Shared shared) {
@@ -160,6 +161,14 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         return state instanceof ConnectionState.Closed;
     }
 
+    /** A direct reply found too much waiting for this client. */
+    void replyDropped() {
+        if (!droppedReplies) {
+            droppedReplies = true;
+            LOG.warn("{}: direct replies are dropped, the client does not read; not logged again", this);
+        }
+    }
+
     boolean clientCan(String capability) {
         return Boolean.TRUE.equals(clientCapabilities.get(capability));
     }
@@ -175,6 +184,11 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         heartbeats = new Heartbeats(
                 ctx(), output(), () -> abort("no heartbeat for two intervals of " + heartbeatSeconds + " s"));
         heartbeats.start(heartbeatSeconds);
+    }
+
+    /** The same user with the permissions of now. */
+    void renewed(Caller caller) {
+        openCaller = caller;
     }
 
     void opened(Caller caller, VirtualHost host) {

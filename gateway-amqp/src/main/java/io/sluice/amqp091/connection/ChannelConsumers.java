@@ -39,6 +39,9 @@ import org.jspecify.annotations.Nullable;
 final class ChannelConsumers {
     private record Parked(ChannelConsumer consumer, DeliveryBatch batch, int from) {}
 
+    /** Bytes waiting for a socket above which direct replies are dropped. */
+    private static final long REPLY_BYTES = 16 << 20;
+
     private final AmqpConnection connection;
     private final AmqpChannel channel;
     private final Map<String, ChannelConsumer> byTag = new HashMap<>();
@@ -49,6 +52,7 @@ final class ChannelConsumers {
     private final Deque<Parked> parked = new ArrayDeque<>();
     private final RecordView record = new RecordView();
     private final OutboundMessage message = new OutboundMessage();
+    private @Nullable ReplyConsumer replies;
     private final Consumer<ByteBuf> properties = message::writeProperties;
     private long lastTag;
     private int prefetch;
@@ -67,7 +71,7 @@ final class ChannelConsumers {
     }
 
     boolean isConsuming() {
-        return !byTag.isEmpty() || unacked.size() > 0;
+        return !byTag.isEmpty() || replies != null || unacked.size() > 0;
     }
 
     void method(BasicMethod method) {
@@ -120,7 +124,63 @@ final class ChannelConsumers {
         return queue;
     }
 
+    /** Name that direct replies to this channel are sent to, null if it takes none. */
+    @Nullable
+    String replyName() {
+        return replies == null ? null : replies.name();
+    }
+
+    private void consumeReplies(BasicMethod.Consume consume) {
+        if (!consume.noAck()) {
+            throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "reply consumer cannot acknowledge");
+        }
+        if (replies != null) {
+            throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "reply consumer already set");
+        }
+        ReplyConsumer consumer = new ReplyConsumer(this, DirectReplies.newName(), freeTag(consume));
+        replies = consumer;
+        connection.shared().directReplies().add(connection.host().name(), consumer.name(), consumer.route());
+        if (!consume.noWait()) {
+            channel.reply(new BasicMethod.ConsumeOk(consumer.tag()));
+        }
+    }
+
+    private boolean cancelReplies(@Nullable String tag) {
+        ReplyConsumer consumer = replies;
+        if (consumer == null || tag != null && !consumer.tag().equals(tag)) {
+            return false;
+        }
+        replies = null;
+        consumer.stop();
+        connection.shared().directReplies().remove(consumer.name());
+        return true;
+    }
+
+    /** Writes a reply; one that finds {@value #REPLY_BYTES} bytes waiting for the socket is dropped. */
+    void deliver(ReplyConsumer consumer, RecordView reply) {
+        if (connection.output().waiting() > REPLY_BYTES) {
+            connection.replyDropped();
+            return;
+        }
+        message.read(reply, 0);
+        writeDelivery(consumer.tagBytes(), ++lastTag, false, reply);
+        connection.shared().sent().increment();
+        connection.output().wrote();
+    }
+
+    private String freeTag(BasicMethod.Consume consume) {
+        String tag = consume.consumerTag().isEmpty() ? "amq.ctag-" + RandomNames.uuid() : consume.consumerTag();
+        if (byTag.containsKey(tag) || replies != null && replies.tag().equals(tag)) {
+            throw new AmqpException(ReplyCode.NOT_ALLOWED, "attempt to reuse consumer tag '" + tag + "'");
+        }
+        return tag;
+    }
+
     private void consume(BasicMethod.Consume consume) {
+        if (consume.queue().equals(DirectReplies.QUEUE)) {
+            consumeReplies(consume);
+            return;
+        }
         if (consume.noLocal()) {
             throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "no_local=true");
         }
@@ -131,10 +191,7 @@ final class ChannelConsumers {
             }
         }
         QueueRef queue = queue(consume.queue());
-        String tag = consume.consumerTag().isEmpty() ? "amq.ctag-" + RandomNames.uuid() : consume.consumerTag();
-        if (byTag.containsKey(tag)) {
-            throw new AmqpException(ReplyCode.NOT_ALLOWED, "attempt to reuse consumer tag '" + tag + "'");
-        }
+        String tag = freeTag(consume);
         QueueSpec spec = queue.spec();
         long priority = new ArgumentChecks(spec.vhost(), spec.name(), consume.arguments()).number("x-priority", 0);
         if (consume.exclusive()
@@ -187,6 +244,7 @@ final class ChannelConsumers {
         ChannelConsumer consumer = byTag.remove(cancel.consumerTag());
         CompletableFuture<@Nullable Void> gone = new CompletableFuture<>();
         if (consumer == null) {
+            cancelReplies(cancel.consumerTag());
             gone.complete(null);
         } else {
             returnParked(consumer);
@@ -278,35 +336,51 @@ final class ChannelConsumers {
         long tag = ++lastTag;
         batch.record(i, record);
         message.read(record, batch.deliveryCount(i));
-        ByteBuf out = connection.output().buffer();
-        int start = FrameWriter.begin(out, Protocol.FRAME_METHOD, channel.number());
         if (consumer.isGet()) {
+            ByteBuf out = connection.output().buffer();
+            int start = FrameWriter.begin(out, Protocol.FRAME_METHOD, channel.number());
             out.writeInt(Protocol.BASIC_GET_OK);
-        } else {
-            out.writeInt(Protocol.BASIC_DELIVER);
-            out.writeByte(consumer.tagBytes().length);
-            out.writeBytes(consumer.tagBytes());
-        }
-        out.writeLong(tag);
-        out.writeBoolean(batch.redelivered(i));
-        message.writeExchange(out);
-        message.writeRoutingKey(out);
-        if (consumer.isGet()) {
+            writeEnvelope(out, tag, batch.redelivered(i));
             out.writeInt(
                     (int) Math.min(Integer.MAX_VALUE, consumer.queue().stats().ready()));
+            FrameWriter.end(out, start);
+            writeContent(out, record);
+        } else {
+            writeDelivery(consumer.tagBytes(), tag, batch.redelivered(i), record);
         }
+        if (!consumer.isNoAck()) {
+            unacked.add(tag, consumer, batch.deliveryId(i));
+        }
+    }
+
+    /** Writes {@code basic.deliver} with the message that was read. */
+    private void writeDelivery(byte[] consumerTag, long tag, boolean redelivered, RecordView content) {
+        ByteBuf out = connection.output().buffer();
+        int start = FrameWriter.begin(out, Protocol.FRAME_METHOD, channel.number());
+        out.writeInt(Protocol.BASIC_DELIVER);
+        out.writeByte(consumerTag.length);
+        out.writeBytes(consumerTag);
+        writeEnvelope(out, tag, redelivered);
         FrameWriter.end(out, start);
+        writeContent(out, content);
+    }
+
+    private void writeEnvelope(ByteBuf out, long tag, boolean redelivered) {
+        out.writeLong(tag);
+        out.writeBoolean(redelivered);
+        message.writeExchange(out);
+        message.writeRoutingKey(out);
+    }
+
+    private void writeContent(ByteBuf out, RecordView content) {
         FrameWriter.content(
                 out,
                 channel.number(),
                 properties,
-                record.buffer(),
-                record.valueStart(),
-                Math.max(0, record.valueLength()),
+                content.buffer(),
+                content.valueStart(),
+                Math.max(0, content.valueLength()),
                 connection.frameMax());
-        if (!consumer.isNoAck()) {
-            unacked.add(tag, consumer, batch.deliveryId(i));
-        }
     }
 
     void ack(long tag, boolean multiple) {
@@ -436,6 +510,7 @@ final class ChannelConsumers {
             return;
         }
         released = true;
+        cancelReplies(null);
         for (Parked entry : parked) {
             entry.batch().release();
         }

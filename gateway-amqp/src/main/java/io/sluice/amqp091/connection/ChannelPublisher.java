@@ -36,6 +36,7 @@ final class ChannelPublisher {
 
     private final AmqpConnection connection;
     private final int channel;
+    private final ChannelConsumers consumers;
     private final ContentHeader header;
     private final InboundMessage message;
     private final ConfirmTracker confirms = new ConfirmTracker();
@@ -53,7 +54,8 @@ final class ChannelPublisher {
     private @Nullable ByteBuf body;
     private int bodyLength;
 
-    ChannelPublisher(AmqpConnection connection, int channel) {
+    ChannelPublisher(AmqpConnection connection, int channel, ChannelConsumers consumers) {
+        this.consumers = consumers;
         this.connection = connection;
         this.channel = channel;
         this.header = new ContentHeader(connection.ctx().alloc().buffer(256));
@@ -99,6 +101,11 @@ final class ChannelPublisher {
                     ReplyCode.PRECONDITION_FAILED,
                     "message size " + Long.toUnsignedString(size) + " is larger than configured max size " + limit);
         }
+        if (header.has(ContentHeader.REPLY_TO)
+                && header.length(ContentHeader.REPLY_TO) == DirectReplies.QUEUE.length()
+                && header.text(ContentHeader.REPLY_TO).equals(DirectReplies.QUEUE)) {
+            askForDirectReplies();
+        }
         message.inspect();
         if (header.has(ContentHeader.USER_ID)
                 && !header.text(ContentHeader.USER_ID)
@@ -114,6 +121,15 @@ final class ChannelPublisher {
         } else {
             expect = Expect.BODY;
         }
+    }
+
+    /** Puts the name of this channel's replies in place of the one that stands for it. */
+    private void askForDirectReplies() {
+        String name = consumers.replyName();
+        if (name == null) {
+            throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "fast reply consumer does not exist");
+        }
+        header.replaceText(ContentHeader.REPLY_TO, name.getBytes(UTF_8));
     }
 
     /** A body frame. */
@@ -170,8 +186,12 @@ final class ChannelPublisher {
                 && !TopicFilters.isReserved(address.key());
         String topic = retained ? TopicNames.topicOfKey(address.key()) : "";
         Route target = delayed ? later() : retained ? address.retainedRoute(topic, qos) : address.route(qos);
-        if (target.isByMessage()) {
-            target = address.route(topic, qos, headers());
+        if (target.isByMessage() || message.hasCopies() && !delayed) {
+            target = address.route(topic, qos, headers(), message);
+        } else if (address.isDirectReply()) {
+            Route reply =
+                    connection.shared().directReplies().find(connection.host().name(), address.key());
+            target = reply == null ? Route.NONE : reply;
         }
         long number = confirming ? ++sequence : 0;
         if (target.isEmpty()) {

@@ -175,6 +175,10 @@ final class Entities {
 
     private Binding toQueue(String source, String queue, String key, Map<String, @Nullable Object> arguments) {
         refuseDefault(source);
+        if (DirectReplies.isName(queue)) {
+            throw new AmqpException(
+                    ReplyCode.ACCESS_REFUSED, "cannot bind or unbind to a volatile (direct reply-to) queue");
+        }
         Binding.Kind kind = table().queue(queue) != null ? Binding.Kind.QUEUE : Binding.Kind.STREAM;
         if (kind == Binding.Kind.STREAM && table().stream(queue) == null) {
             throw noQueue(connection, queue);
@@ -236,6 +240,10 @@ final class Entities {
 
     private void declare(QueueMethod.Declare declare) {
         String vhost = connection.host().name();
+        if (declare.queue().startsWith(DirectReplies.QUEUE)) {
+            declareReplies(declare);
+            return;
+        }
         ExclusiveQueues locks = connection.shared().exclusiveQueues();
         if (declare.passive()) {
             String name = resolve(declare.queue());
@@ -285,6 +293,18 @@ final class Entities {
             });
         }
         connection.await(channel.number(), declare.id(), stage, queue -> declared(declare, name, queue));
+    }
+
+    /** Every declaration of a reply queue is a question whether it is there; one that is has one consumer. */
+    private void declareReplies(QueueMethod.Declare declare) {
+        String name = declare.queue();
+        if (!name.equals(DirectReplies.QUEUE)
+                && connection.shared().directReplies().find(connection.host().name(), name) == null) {
+            throw noQueue(connection, name);
+        }
+        if (!declare.noWait()) {
+            channel.reply(new QueueMethod.DeclareOk(name, 0, 1));
+        }
     }
 
     private void declareStream(QueueMethod.Declare declare, String name) {

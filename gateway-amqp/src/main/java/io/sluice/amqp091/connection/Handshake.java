@@ -58,8 +58,10 @@ final class Handshake {
             "basic.nack",
             "consumer_cancel_notify",
             "connection.blocked",
+            "consumer_priorities",
+            "authentication_failure_close",
             "per_consumer_qos",
-            "authentication_failure_close"
+            "direct_reply_to"
         }) {
             capabilities.put(capability, true);
         }
@@ -68,6 +70,8 @@ final class Handshake {
         properties.put("product", "Sluice");
         properties.put("version", shared.version());
         properties.put("platform", "Java " + Runtime.version().feature());
+        properties.put("copyright", "The Sluice authors");
+        properties.put("information", "Licensed under the Apache License, Version 2.0");
         properties.put("cluster_name", shared.broker().engine().clusterId());
         return properties;
     }
@@ -81,8 +85,8 @@ final class Handshake {
             tuneOk(tuneOk);
         } else if (state instanceof ConnectionState.AwaitOpen && method instanceof ConnectionMethod.Open open) {
             open(open);
-        } else if (method instanceof ConnectionMethod.UpdateSecret) {
-            throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "connection.update-secret is not supported");
+        } else if (state instanceof ConnectionState.Open && method instanceof ConnectionMethod.UpdateSecret update) {
+            updateSecret(update);
         } else {
             throw new AmqpException(
                     ReplyCode.COMMAND_INVALID,
@@ -122,18 +126,39 @@ final class Handshake {
                         ReplyCode.COMMAND_INVALID, "unknown SASL mechanism '" + startOk.mechanism() + "'");
         }
         connection.state(new ConnectionState.Authenticating());
-        Credentials credentials = new Credentials(
+        connection.await(
+                CONNECTION,
+                startOk.id(),
+                shared.authenticator().authenticate(credentials(user, password)),
+                caller -> authenticated(startOk, user, caller));
+    }
+
+    /** The user logs in again, without leaving: from now on the permissions of this login hold. */
+    private void updateSecret(ConnectionMethod.UpdateSecret update) {
+        Caller before = connection.caller();
+        connection.await(
+                CONNECTION,
+                update.id(),
+                shared.authenticator()
+                        .authenticate(credentials(before.principal().name(), update.newSecret())),
+                caller -> {
+                    if (caller.isEmpty() || !caller.get().principal().equals(before.principal())) {
+                        throw new AmqpException(ReplyCode.NOT_ALLOWED, "New secret was refused by one of the backends");
+                    }
+                    connection.renewed(new Caller(
+                            before.principal(), before.vhost(), caller.get().authorizer(), before.connection()));
+                    connection.output().method(CONNECTION, new ConnectionMethod.UpdateSecretOk());
+                });
+    }
+
+    private Credentials credentials(String user, byte[] password) {
+        return new Credentials(
                 "amqp",
                 user,
                 password,
                 null,
                 address(ctx.channel().remoteAddress()),
                 address(ctx.channel().localAddress()));
-        connection.await(
-                CONNECTION,
-                startOk.id(),
-                shared.authenticator().authenticate(credentials),
-                caller -> authenticated(startOk, user, caller));
     }
 
     /** AMQPLAIN: a field table without its length. */

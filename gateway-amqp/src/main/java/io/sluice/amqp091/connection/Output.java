@@ -2,6 +2,7 @@ package io.sluice.amqp091.connection;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.socket.DuplexChannel;
 import io.sluice.amqp091.codec.FrameWriter;
 import io.sluice.amqp091.codec.Method;
@@ -93,6 +94,12 @@ final class Output {
         boolean was = written;
         written = false;
         return was;
+    }
+
+    /** Bytes that wait for the socket to take them. */
+    long waiting() {
+        ChannelOutboundBuffer waiting = ctx.channel().unsafe().outboundBuffer();
+        return waiting == null ? 0 : waiting.totalPendingWriteBytes();
     }
 
     boolean isWritable() {

@@ -3,11 +3,13 @@ package io.sluice.amqp091.connection;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.netty.buffer.ByteBuf;
+import io.sluice.access.Caller;
 import io.sluice.access.Operation;
 import io.sluice.access.Resource;
 import io.sluice.amqp091.codec.AmqpException;
 import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.amqp091.codec.Wire;
+import io.sluice.amqp091.convert.InboundMessage;
 import io.sluice.amqp091.convert.ReplyAddress;
 import io.sluice.message.RecordView;
 import io.sluice.routing.ExchangeInfo;
@@ -33,9 +35,15 @@ final class PublishAddress {
     private byte[] keyBytes;
     private @Nullable RoutingTable table;
 
+    /** Straight to a channel that asked: whether it is still there is found out for each message. */
+    private final boolean directReply;
+
+    private @Nullable Caller checkedFor;
+
     private PublishAddress(byte[] wire, String exchange, String key, @Nullable ReplyAddress reply) {
         this.wire = wire;
         this.reply = reply;
+        this.directReply = exchange.isEmpty() && DirectReplies.isName(key);
         this.exchange = exchange;
         this.key = key;
         this.exchangeBytes = exchange.getBytes(UTF_8);
@@ -109,7 +117,8 @@ final class PublishAddress {
     @SuppressWarnings("ReferenceEquality") // a table is immutable: the same object means nothing changed
     void check(AmqpConnection connection) {
         RoutingTable now = connection.host().table();
-        if (now == table) {
+        Caller caller = connection.caller();
+        if (now == table && caller == checkedFor) {
             return;
         }
         table = null;
@@ -132,6 +141,7 @@ final class PublishAddress {
         Entities.permit(
                 connection, Operation.WRITE, Resource.Kind.EXCHANGE, exchange.isEmpty() ? "amq.default" : exchange);
         table = now;
+        checkedFor = caller;
     }
 
     /** An answer sent to a reply address goes where the address says, unless there is a queue of that very name. */
@@ -146,6 +156,11 @@ final class PublishAddress {
         key = queue ? name : address.routingKey();
         exchangeBytes = exchange.getBytes(UTF_8);
         keyBytes = key.getBytes(UTF_8);
+    }
+
+    /** True if messages go straight to a channel; see {@link DirectReplies}. */
+    boolean isDirectReply() {
+        return directReply;
     }
 
     /** Where messages go; {@code qos} 0 or 1. Call {@link #check} before. */
@@ -166,14 +181,17 @@ final class PublishAddress {
     }
 
     /**
-     * Where one message goes of an address whose messages go different ways.
+     * Where one message goes that has several routing keys, or whose way depends on its headers.
      *
      * @param topic MQTT topic of which it is to be the retained message, empty = none
      */
-    Route route(String topic, int qos, RecordView headers) {
+    Route route(String topic, int qos, RecordView headers, InboundMessage message) {
         RoutingTable now = table;
         if (now == null) {
             return Route.NONE;
+        }
+        if (message.hasCopies()) {
+            return now.route(exchange, message.routingKeys(key), qos, headers);
         }
         return topic.isEmpty() ? now.route(exchange, key, qos, headers) : now.routeTopic(topic, qos, true, headers);
     }

@@ -17,6 +17,7 @@ record Shared(
         Authenticator authenticator,
         Amqp091Settings settings,
         ExclusiveQueues exclusiveQueues,
+        DirectReplies directReplies,
         AtomicLong bodyBytes,
         LongAdder received,
         LongAdder sent,

@@ -12,7 +12,11 @@ import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.message.HeaderTypes;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordFields;
+import io.sluice.message.RoutingKeys;
+import io.sluice.routing.BindingArguments;
 import io.sluice.shard.PublishBatch;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,15 +62,17 @@ public final class InboundMessage {
     private long expirationMillis;
     private long producerSeconds;
     private boolean retain;
+    private List<String> copies = List.of();
+    private List<String> blindCopies = List.of();
 
     public InboundMessage(ContentHeader header) {
         this.header = header;
     }
 
     /**
-     * Checks the properties.
+     * Checks the properties, and takes the blind copies out of them.
      *
-     * @throws AmqpException PRECONDITION_FAILED for a bad expiration or delay, NOT_IMPLEMENTED for CC and BCC
+     * @throws AmqpException PRECONDITION_FAILED for a bad expiration, delay, CC or BCC
      */
     public void inspect() {
         ContentHeader h = header;
@@ -76,6 +82,8 @@ public final class InboundMessage {
         expirationMillis = -1;
         delayMillis = 0;
         producerSeconds = -1;
+        copies = List.of();
+        blindCopies = List.of();
         if (h.has(ContentHeader.HEADERS)) {
             inspectTable(h);
         }
@@ -96,6 +104,8 @@ public final class InboundMessage {
     }
 
     private void inspectTable(ContentHeader h) {
+        int blind = -1;
+        int blindEnd = -1;
         ByteBuf in = h.buffer();
         int end = h.start(ContentHeader.HEADERS) + h.length(ContentHeader.HEADERS);
         in.readerIndex(h.start(ContentHeader.HEADERS));
@@ -122,9 +132,12 @@ public final class InboundMessage {
                         letter == 't' ? in.getBoolean(value) : letter == 'S' && isTrue(in, value + 4, in.readerIndex());
             } else if (isGroupSequence(in, start, length, letter) || overlong(in, start, length, letter) != null) {
                 original = true; // has a field of its own in the canonical form
-            } else if (is(in, start, length, CC) || is(in, start, length, BCC)) {
-                String name = in.toString(start, length, UTF_8);
-                throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "message header '" + name + "' is not supported");
+            } else if (is(in, start, length, CC)) {
+                copies = copies(in, "CC", letter, value);
+            } else if (is(in, start, length, BCC)) {
+                blindCopies = copies(in, "BCC", letter, value);
+                blind = start - 1;
+                blindEnd = in.readerIndex();
             }
             if (is(in, start, length, X_DELAY)) {
                 delayMillis = delay(in, value, letter);
@@ -134,6 +147,47 @@ public final class InboundMessage {
             }
         }
         in.readerIndex(0);
+        if (blind >= 0) {
+            List<String> hidden = blindCopies;
+            h.removeHeader(blind, blindEnd);
+            inspectTable(h); // positions have moved
+            blindCopies = hidden;
+        }
+    }
+
+    /** Routing keys of a CC or BCC header: an array of text; what is no text in it is passed over, as in RabbitMQ. */
+    private static List<String> copies(ByteBuf in, String name, byte letter, int value) {
+        int end = in.readerIndex();
+        in.readerIndex(value - 1);
+        Object array = FieldTable.readValue(in);
+        in.readerIndex(end);
+        if (!(array instanceof List<?> values)) {
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED,
+                    "invalid message: {unacceptable_type_in_header,\"" + name + "\","
+                            + BindingArguments.typeName(HeaderValues.code(letter)) + '}');
+        }
+        List<String> keys = new ArrayList<>();
+        for (Object key : values) {
+            if (key instanceof String text) {
+                keys.add(text);
+            }
+        }
+        return keys;
+    }
+
+    /** True if the sender gave more routing keys than one. */
+    public boolean hasCopies() {
+        return !copies.isEmpty() || !blindCopies.isEmpty();
+    }
+
+    /** All routing keys of the message, {@code first} the one it was published with. */
+    public List<String> routingKeys(String first) {
+        List<String> keys = new ArrayList<>();
+        keys.add(first);
+        keys.addAll(copies);
+        keys.addAll(blindCopies);
+        return keys;
     }
 
     /** As RabbitMQ's delayed message exchange: any kind of integer, at once if not positive; text is not a delay there. */
@@ -300,6 +354,14 @@ public final class InboundMessage {
         count += writeText(out, h, ContentHeader.TYPE, MessageHeaders.TYPE);
         count += writeText(out, h, ContentHeader.USER_ID, MessageHeaders.USER);
         count += writeText(out, h, ContentHeader.APP_ID, MessageHeaders.APP_ID);
+        if (!copies.isEmpty()) {
+            RecordFields.writeHeader(out, MessageHeaders.COPIES, RoutingKeys.encode(copies));
+            count++;
+        }
+        if (!blindCopies.isEmpty() && delayMillis > 0) {
+            RecordFields.writeHeader(out, MessageHeaders.BLIND_COPIES, RoutingKeys.encode(blindCopies));
+            count++;
+        }
         if (types.length() > 0) {
             RecordFields.writeHeader(out, MessageHeaders.TYPES, types.toString().getBytes(UTF_8));
             count++;

@@ -134,15 +134,6 @@ class PropertiesRoundTripTest {
     }
 
     @Test
-    void senderSelectedDistributionIsRefused() {
-        for (String name : List.of("CC", "BCC")) {
-            assertThatThrownBy(() -> toRecord(properties(Map.of(name, "1"), false)))
-                    .isInstanceOf(AmqpException.class)
-                    .hasMessageContaining("NOT_IMPLEMENTED");
-        }
-    }
-
-    @Test
     void aDelayStaysAHeader() {
         ByteBuf original = properties(Map.of("x-delay", 1_500), false);
         assertThat(ByteBufUtil.hexDump(back(toRecord(original), 0))).isEqualTo(ByteBufUtil.hexDump(original));

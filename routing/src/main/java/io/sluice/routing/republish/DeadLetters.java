@@ -12,6 +12,7 @@ import io.sluice.log.LogException.Reason;
 import io.sluice.log.record.BatchView;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordView;
+import io.sluice.message.RoutingKeys;
 import io.sluice.queue.DeathReason;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
@@ -76,7 +77,12 @@ public final class DeadLetters {
         String oldKey = RecordAddress.routingKey(record);
         String key =
                 queue.policy().deadLetterKey() != null ? queue.policy().deadLetterKey() : oldKey == null ? "" : oldKey;
-        Route route = table.route(exchange, key, 1, record);
+        List<String> keys = new ArrayList<>();
+        keys.add(key);
+        if (queue.policy().deadLetterKey() == null) {
+            RoutingKeys.read(record, MessageHeaders.COPIES, keys); // as RabbitMQ: those of blind copies are not kept
+        }
+        Route route = keys.size() == 1 ? table.route(exchange, key, 1, record) : table.route(exchange, keys, 1, record);
         if (route.isEmpty()) {
             outcome.settled();
             return;

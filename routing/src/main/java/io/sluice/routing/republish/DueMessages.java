@@ -12,6 +12,7 @@ import io.sluice.log.LogException.Reason;
 import io.sluice.log.record.BatchView;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordView;
+import io.sluice.message.RoutingKeys;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Republisher;
 import io.sluice.routing.DirectDispatch;
@@ -21,6 +22,8 @@ import io.sluice.routing.replay.RecordAddress;
 import io.sluice.routing.topic.TopicNames;
 import io.sluice.shard.PublishBatch;
 import io.sluice.shard.ShardProxy;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -74,7 +77,7 @@ public final class DueMessages {
         if (topic != null) {
             route = table.routeTopic(topic, (int) qos, number(MessageHeaders.RETAIN, 0) == 1, record);
         } else if (exchange.isEmpty() || table.exchange(exchange) != null) {
-            route = table.route(exchange, key == null ? "" : key, 1, record);
+            route = route(table, exchange, key == null ? "" : key);
         } else {
             LOG.debug("A delayed message is dropped: exchange '{}' is gone", exchange);
             route = Route.NONE;
@@ -112,6 +115,14 @@ public final class DueMessages {
             batch.releaseBuffer();
             completion.completed(new LogException(Reason.OVERLOADED, "the shard's inbox is full"));
         }
+    }
+
+    private Route route(RoutingTable table, String exchange, String key) {
+        List<String> keys = new ArrayList<>();
+        keys.add(key);
+        RoutingKeys.read(record, MessageHeaders.COPIES, keys);
+        RoutingKeys.read(record, MessageHeaders.BLIND_COPIES, keys);
+        return keys.size() == 1 ? table.route(exchange, key, 1, record) : table.route(exchange, keys, 1, record);
     }
 
     private long number(byte[] header, long absent) {

@@ -83,7 +83,8 @@ final class RecordCopy {
         while (record.nextHeader()) {
             if (!record.headerNameIs(MessageHeaders.ROUTING)
                     && !record.headerNameIs(MessageHeaders.DELIVER_AT)
-                    && !record.headerNameIs(MessageHeaders.DELAY)) {
+                    && !record.headerNameIs(MessageHeaders.DELAY)
+                    && !record.headerNameIs(MessageHeaders.BLIND_COPIES)) {
                 copy(out, record);
                 written++;
             }
