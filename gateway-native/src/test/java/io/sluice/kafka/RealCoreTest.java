@@ -17,6 +17,8 @@ import io.sluice.engine.local.LocalLogSettings;
 import io.sluice.io.DiskFileSystem;
 import io.sluice.io.SystemClock;
 import io.sluice.log.StreamConfig;
+import io.sluice.queue.QueuePolicy;
+import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.VirtualHost;
 import io.sluice.routing.catalog.RoutingBroker;
 import io.sluice.shard.Core;
@@ -42,6 +44,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -158,6 +161,29 @@ class RealCoreTest {
                     .hasCauseInstanceOf(TopicExistsException.class);
             admin.deleteTopics(List.of(topic)).all().get();
             assertThat(host.table().stream("readings/hall 1")).isNull();
+        }
+    }
+
+    @Test
+    void theNameOfAQueueIsNoTopic() throws Exception {
+        try (Node node = new Node(directory);
+                var producer = producer(node)) {
+            node.broker
+                    .virtualHost("/")
+                    .declareQueue(
+                            Caller.broker("/"),
+                            new QueueDeclaration(
+                                    "jobs",
+                                    true,
+                                    false,
+                                    false,
+                                    QueuePolicy.builder().build(),
+                                    Map.of()))
+                    .toCompletableFuture()
+                    .get(10, TimeUnit.SECONDS);
+            assertThatThrownBy(() -> producer.send(new ProducerRecord<>("jobs", "k", "v"))
+                            .get(20, TimeUnit.SECONDS))
+                    .hasCauseInstanceOf(InvalidTopicException.class);
         }
     }
 

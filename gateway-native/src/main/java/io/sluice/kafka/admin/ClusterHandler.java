@@ -1,6 +1,7 @@
 package io.sluice.kafka.admin;
 
 import io.netty.util.NetUtil;
+import io.sluice.access.Caller;
 import io.sluice.access.Operation;
 import io.sluice.kafka.connection.Apis;
 import io.sluice.kafka.connection.Request;
@@ -173,7 +174,7 @@ public final class ClusterHandler {
     }
 
     private CompletableFuture<MetadataResponseTopic> byName(Request request, String name, boolean create) {
-        var caller = request.caller();
+        Caller caller = request.caller();
         if (!topics.may(caller, Operation.READ, name) && !topics.may(caller, Operation.WRITE, name)) {
             return CompletableFuture.completedFuture(refusal(name, Errors.TOPIC_AUTHORIZATION_FAILED));
         }
@@ -189,9 +190,18 @@ public final class ClusterHandler {
         }
         return topics.host(caller)
                 .declareStream(caller, name, defaultPartitions, StreamConfig.DEFAULT, Map.of())
-                .handle((created, error) ->
-                        error == null ? describe(name, created) : refusal(name, KafkaErrors.of(error)))
+                .handle((created, error) -> error == null ? describe(name, created) : notCreated(caller, name, error))
                 .toCompletableFuture();
+    }
+
+    private MetadataResponseTopic notCreated(Caller caller, String name, Throwable error) {
+        StreamInfo other = topics.stream(caller, name);
+        if (other != null) {
+            return describe(name, other);
+        }
+        Errors code = KafkaErrors.of(error);
+        // the name is a queue's: told that the topic exists, clients would ask for it again until their time is up
+        return refusal(name, code == Errors.TOPIC_ALREADY_EXISTS ? Errors.INVALID_TOPIC_EXCEPTION : code);
     }
 
     private MetadataResponseTopic describe(String name, StreamInfo stream) {
