@@ -195,7 +195,16 @@ class LifeCycleTest {
                         true,
                         "immediate",
                         c -> sync(c, () -> c.basicPublish("", "present", false, true, null, new byte[0]))),
-                refused(540, true, "transactions", Channel::txSelect),
+                refused(406, false, "commit without a transaction", Channel::txCommit),
+                refused(406, false, "rollback without a transaction", Channel::txRollback),
+                refused(406, false, "transaction after confirms", c -> {
+                    c.confirmSelect();
+                    c.txSelect();
+                }),
+                refused(406, false, "confirms after a transaction", c -> {
+                    c.txSelect();
+                    c.confirmSelect();
+                }),
                 refused(540, true, "recover without requeue", c -> c.basicRecover(false)),
                 refused(540, true, "prefetch size", c -> c.basicQos(1000, 0, false)),
                 refused(

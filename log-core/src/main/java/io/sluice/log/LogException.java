@@ -18,6 +18,7 @@ public final class LogException extends RuntimeException {
         STREAM_NOT_FOUND,
         STREAM_EXISTS,
         DISK_FULL,
+        QUEUE_FULL,
         OVERLOADED,
         FENCED,
         CLOSED,

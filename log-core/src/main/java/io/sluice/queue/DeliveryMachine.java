@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>release, cancel</td><td>in flight → returned; over the delivery limit → dying or settled</td></tr>
  * <tr><td>reject</td><td>in flight → dying, or settled without a dead-letter target</td></tr>
  * <tr><td>expire, trim</td><td>fresh or returned → dying or settled</td></tr>
+ * <tr><td>prepare, endPrepared</td><td>in flight → as ack, release or reject, or → returned; in between it is nobody's</td></tr>
  * <tr><td>refuse</td><td>(new) → dying or settled</td></tr>
  * <tr><td>deadLettered</td><td>dying → settled</td></tr>
  * <tr><td>purge</td><td>fresh, returned → settled</td></tr>
@@ -42,6 +43,13 @@ public final class DeliveryMachine {
     static final int LEVELS = 32;
 
     private static final int DYING = -1;
+    /** Holders from here down: deliveries set aside by a transaction, by what it makes of them. */
+    private static final int PREPARED = -2;
+
+    private static final Settlement[] SETTLEMENTS = Settlement.values();
+    /** No state of a message. */
+    private static final long GONE = -1;
+
     /** Bits of the number within a level; the bits above order the levels. */
     private static final int LEVEL_SHIFT = 58;
 
@@ -116,12 +124,14 @@ public final class DeliveryMachine {
 
     /**
      * Adds a message that outlived a restart behind all others of its level; one over the delivery limit is not delivered again,
-     * it dies.
+     * it dies, as does one that was rejected for good.
      *
      * @param expiry as it was when the message was enqueued
      */
     public void restore(long position, long state, long expiry, DeliveryEffects effects) {
-        if (isWithinDeliveryLimit(state)) {
+        if (Reference.rejected(state)) {
+            leave(++sequenceOutside, position, state, expiry, DeathReason.REJECTED, effects);
+        } else if (isWithinDeliveryLimit(state)) {
             add(position, state, expiry);
         } else {
             leave(++sequenceOutside, position, state, expiry, DeathReason.DELIVERY_LIMIT, effects);
@@ -400,6 +410,64 @@ public final class DeliveryMachine {
         }
     }
 
+    /**
+     * Sets a delivery aside for a transaction: until {@link #endPrepared} it counts as unsettled, and nobody can settle it or get
+     * it.
+     *
+     * @param effects told what the settlement will do
+     * @return false if the consumer does not hold it
+     */
+    public boolean prepare(int consumer, long deliveryId, Settlement how, DeliveryEffects effects) {
+        int slot = find(consumer, deliveryId);
+        if (slot < 0) {
+            return false;
+        }
+        long position = inFlight.position(slot);
+        long state = inFlight.state(slot);
+        long after = after(how, state);
+        if (after == GONE) {
+            effects.settled(position);
+        } else if (how == Settlement.FAILED) {
+            effects.failed(position, Reference.deliveryCount(after));
+        } else if (how == Settlement.REJECTED) {
+            effects.deadLetter(deliveryId, position, after, DeathReason.REJECTED);
+        }
+        inFlight.update(slot, state, PREPARED - how.ordinal());
+        return true;
+    }
+
+    /** Settles what was set aside; returns it to its place if the transaction is not committed. */
+    public void endPrepared(long deliveryId, boolean committed, DeliveryEffects effects) {
+        int slot = deliveryId <= 0 ? -1 : inFlight.find(deliveryId);
+        int holder = slot < 0 ? DYING : inFlight.consumer(slot);
+        if (holder > PREPARED) {
+            return;
+        }
+        if (!committed) {
+            giveBack(slot, inFlight.state(slot));
+            return;
+        }
+        switch (SETTLEMENTS[PREPARED - holder]) {
+            case ACKED -> ack(holder, deliveryId, effects);
+            case RELEASED -> release(holder, deliveryId, false, effects);
+            case FAILED -> release(holder, deliveryId, true, effects);
+            case REJECTED -> die(slot, Reference.asRejected(inFlight.state(slot)), DeathReason.REJECTED, effects);
+        }
+    }
+
+    /** State of a delivery after its settlement, {@link #GONE} if nothing is left of it. */
+    private long after(Settlement how, long state) {
+        return switch (how) {
+            case ACKED -> GONE;
+            case RELEASED -> state;
+            case FAILED -> {
+                long counted = Reference.countFailure(state);
+                yield deadLetters || isWithinDeliveryLimit(counted) ? counted : GONE;
+            }
+            case REJECTED -> deadLetters ? Reference.asRejected(state) : GONE;
+        };
+    }
+
     /** The copy of a dying message is stored (or has nowhere to go). */
     public void deadLettered(long deliveryId, DeliveryEffects effects) {
         if (find(DYING, deliveryId) >= 0) {
@@ -500,12 +568,19 @@ public final class DeliveryMachine {
         return -1;
     }
 
-    /** Unsettled messages that were delivered, returned ones included, unsorted. */
+    /**
+     * Unsettled messages that were delivered, returned ones included, unsorted. What a transaction has set aside shows as it will
+     * be after the commit.
+     */
     public void visitDelivered(DeliveredVisitor visitor) {
         for (int slot = 0; slot < inFlight.capacity(); slot++) {
-            if (inFlight.occupied(slot)) {
-                visitor.visit(
-                        inFlight.sequence(slot), inFlight.position(slot), inFlight.state(slot), inFlight.expiry(slot));
+            int holder = inFlight.consumer(slot);
+            long state = inFlight.state(slot);
+            if (inFlight.occupied(slot) && holder <= PREPARED) {
+                state = after(SETTLEMENTS[PREPARED - holder], state);
+            }
+            if (inFlight.occupied(slot) && state != GONE) {
+                visitor.visit(inFlight.sequence(slot), inFlight.position(slot), state, inFlight.expiry(slot));
             }
         }
         for (int i = 0; i < returned.size(); i++) {

@@ -5,7 +5,8 @@ package io.sluice.queue;
  *
  * <pre>
  * position  partition (8 bits) | offset (56 bits)
- * state     redelivered (1 bit) | 7 bits unused | priority (8 bits) | failed deliveries (16 bits) | size in bytes (32 bits)
+ * state     redelivered (1 bit) | rejected (1 bit) | 6 bits unused | priority (8 bits) | failed deliveries (16 bits) |
+ *           size in bytes (32 bits)
  * expiry    epoch milliseconds, {@link #NEVER} = none
  * </pre>
  *
@@ -27,6 +28,7 @@ public final class Reference {
     private static final int OFFSET_BITS = 56;
     private static final long OFFSET_MASK = (1L << OFFSET_BITS) - 1;
     private static final long REDELIVERED = 1L << 63;
+    private static final long REJECTED = 1L << 62;
     private static final int PRIORITY_SHIFT = 48;
     private static final int COUNT_SHIFT = 32;
 
@@ -77,6 +79,16 @@ public final class Reference {
     /** The state with the redelivered flag. */
     public static long asRedelivered(long state) {
         return state | REDELIVERED;
+    }
+
+    /** True if a consumer rejected it for good: it waits for nothing but its copy among the dead letters. */
+    public static boolean rejected(long state) {
+        return (state & REJECTED) != 0;
+    }
+
+    /** The state with the rejected flag. */
+    public static long asRejected(long state) {
+        return state | REJECTED;
     }
 
     /** The state with this number of failed deliveries, or as many as can be counted. */

@@ -130,6 +130,12 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
     }
 
     @Override
+    public void commit(Transaction transaction) {
+        unfinishedBytes.addAndGet(transaction.publishes().sizeInBytes());
+        loop.put(transaction);
+    }
+
+    @Override
     public boolean produce(
             Caller caller,
             PartitionId partition,
@@ -180,6 +186,8 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
             pipeline.publish(batch);
         } else if (message instanceof ConsumerHandle.Flush flush) {
             flush.consumer.queue().apply(flush);
+        } else if (message instanceof Transaction transaction) {
+            pipeline.commit(transaction);
         } else if (message instanceof Produce produce) {
             pipeline.produce(produce.partition(), produce.batches(), produce.durability(), produce.completion());
         } else if (message instanceof Runnable command) {
@@ -240,6 +248,8 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
     public void late(Object message) {
         if (message instanceof PublishBatch batch) {
             refuse(batch);
+        } else if (message instanceof Transaction transaction) {
+            refuse(transaction.publishes());
         } else if (message instanceof Produce produce) {
             refuse(produce);
         } else if (message instanceof Runnable command) {

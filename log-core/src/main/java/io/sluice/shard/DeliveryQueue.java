@@ -12,6 +12,7 @@ import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.QueueStats;
 import io.sluice.queue.Reference;
+import io.sluice.queue.Settlement;
 import io.sluice.queue.index.QueueIndex;
 import io.sluice.queue.state.QueueDelta;
 import java.util.ArrayList;
@@ -90,10 +91,14 @@ final class DeliveryQueue implements DeliveryEffects {
         return closed;
     }
 
-    /** A message was committed. Answers false if the queue is full and does not take it. */
-    boolean enqueue(long position, long state, long expiry, long arrival) {
+    /**
+     * A message was committed. Answers false if the queue is full and does not take it.
+     *
+     * @param whole true if it takes it all the same, as part of a transaction
+     */
+    boolean enqueue(long position, long state, long expiry, long arrival, boolean whole) {
         queues.markDirty(this);
-        if (isFull()) {
+        if (!whole && isFull()) {
             // room that consumers make now was there before
             dispatch();
             if (isFull()) {
@@ -170,6 +175,19 @@ final class DeliveryQueue implements DeliveryEffects {
         }
         machine.credit(slot, flush.credit);
         queues.markDirty(this);
+    }
+
+    /** Sets a delivery aside for a transaction; false if the consumer does not hold it. */
+    boolean prepare(ConsumerHandle consumer, long deliveryId, Settlement how, DeliveryEffects effects) {
+        return consumer.slot >= 0 && !closed && machine.prepare(consumer.slot, deliveryId, how, effects);
+    }
+
+    /** A transaction that has set a delivery aside is over. */
+    void endPrepared(long deliveryId, boolean committed) {
+        if (!closed) {
+            machine.endPrepared(deliveryId, committed, this);
+            queues.markDirty(this);
+        }
     }
 
     void barrier(Runnable applied) {

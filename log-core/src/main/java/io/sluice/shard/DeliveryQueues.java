@@ -226,9 +226,10 @@ final class DeliveryQueues implements Queues {
     /**
      * The queues of a committed message learn of it, in the order of commits.
      *
+     * @param whole true if they take it though they are full, as part of a transaction
      * @return false if one of them is full and does not take it
      */
-    boolean enqueue(TargetSet targets, long position, long state, long expiry, long arrival) {
+    boolean enqueue(TargetSet targets, long position, long state, long expiry, long arrival, boolean whole) {
         int partition = Reference.partition(position);
         long offset = Reference.offset(position);
         boolean inMemory = partition == Reference.MEMORY_PARTITION;
@@ -241,7 +242,7 @@ final class DeliveryQueues implements Queues {
                 } else {
                     retention.add(position);
                 }
-                taken &= handle.queue().enqueue(position, state, expiry, arrival);
+                taken &= handle.queue().enqueue(position, state, expiry, arrival, whole);
             }
         }
         if (!inMemory) {
@@ -258,6 +259,18 @@ final class DeliveryQueues implements Queues {
                 && handle.isOpen()
                 && handle.spec().policy().overflow() == Overflow.REJECT_PUBLISH
                 && handle.queue().isFull();
+    }
+
+    /** True if a queue would refuse the message. */
+    boolean isFull(TargetSet targets) {
+        for (int i = 0; i < targets.queueCount(); i++) {
+            if (targets.queue(i) instanceof QueueHandle handle
+                    && handle.isOpen()
+                    && handle.queue().isFull()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** As {@link #forget} for all of these, a part in each turn. */

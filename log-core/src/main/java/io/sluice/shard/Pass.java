@@ -28,6 +28,10 @@ final class Pass {
 
     final @Nullable OpenBatch[] home;
     final ArrayList<StreamBatch> streams = new ArrayList<>();
+    final ArrayList<StagedTransaction> transactions = new ArrayList<>(0);
+    /** Journal records of the settlements of transactions. */
+    @Nullable
+    OpenBatch settlements;
 
     @Nullable
     OpenBatch state;
@@ -63,8 +67,12 @@ final class Pass {
     /** Messages that a queue may refuse, in order. */
     final ArrayList<Refusable> refusables = new ArrayList<>(0);
 
-    /** The {@code message}-th message of the pass is the {@code index}-th of its publish. */
-    record Refusable(int message, PublishBatch publish, int index) {}
+    /**
+     * The {@code message}-th message of the pass is the {@code index}-th of its publish.
+     *
+     * @param whole true if no queue may refuse it, as part of a transaction
+     */
+    record Refusable(int message, PublishBatch publish, int index, boolean whole) {}
 
     /** Batches of a Kafka client and, once the pass is sealed, what became of them. */
     static final class Produce {
@@ -106,7 +114,10 @@ final class Pass {
     }
 
     boolean isEmpty() {
-        return publishes.isEmpty() && produces.isEmpty() && followers.isEmpty() && state == null;
+        return publishes.isEmpty()
+                && produces.isEmpty()
+                && followers.isEmpty()
+                && state == null; // a transaction is a publish
     }
 
     void follow(Runnable command) {
@@ -120,7 +131,8 @@ final class Pass {
             int size,
             PublishBatch publish,
             int i,
-            long arrival) {
+            long arrival,
+            boolean whole) {
         if (messages == records.length) {
             int capacity = messages * 2;
             targets = Arrays.copyOf(targets, capacity);
@@ -137,7 +149,7 @@ final class Pass {
         expiries[messages] = publish.expiry(i, arrival);
         arrivals[messages] = arrival;
         if (target.mayRefuse()) {
-            refusables.add(new Refusable(messages, publish, i));
+            refusables.add(new Refusable(messages, publish, i, whole));
         }
         messages++;
     }
@@ -153,6 +165,8 @@ final class Pass {
         full.clear();
         Arrays.fill(home, null);
         streams.clear();
+        transactions.clear();
+        settlements = null;
         state = null;
         memory = null;
         error = null;

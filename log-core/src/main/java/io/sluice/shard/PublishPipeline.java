@@ -107,13 +107,66 @@ final class PublishPipeline {
             refusal = e;
         }
         if (refusal == null) {
-            stage(batch);
+            stage(batch, false);
             batch.releaseBuffer();
             return;
         }
         batch.releaseBuffer();
         finishedBytes.accept(bytes);
         out.of(batch.completion().executor()).published(batch, refusal);
+    }
+
+    /**
+     * Takes up a transaction: it is staged whole, in the open pass, or refused whole. Queues that are full refuse it now or not at
+     * all: what others publish until the pass is durable cannot tear it apart.
+     */
+    void commit(Transaction transaction) {
+        PublishBatch batch = transaction.publishes();
+        LogException refusal;
+        try {
+            refusal = lease.waitsForSpace() ? diskIsFull() : refusal(batch);
+            refusal = refusal == null ? refusalByQueue(batch) : refusal;
+        } catch (LogException e) {
+            refusal = e;
+        }
+        if (refusal != null) {
+            long bytes = batch.sizeInBytes();
+            batch.releaseBuffer();
+            finishedBytes.accept(bytes);
+            out.of(batch.completion().executor()).published(batch, refusal);
+            return;
+        }
+        stage(batch, true);
+        batch.releaseBuffer();
+        StagedTransaction staged = new StagedTransaction(transaction);
+        open.transactions.add(staged);
+        if (staged.isJournaled()) {
+            OpenBatch settlements = open.settlements;
+            if (settlements == null) {
+                settlements = new OpenBatch(state);
+                open.settlements = settlements;
+            }
+            staged.write(settlements, clock.epochMillis());
+        }
+    }
+
+    private @Nullable LogException refusalByQueue(PublishBatch batch) {
+        for (int i = 0; i < batch.size(); i++) {
+            if (batch.targets(i).mayRefuse() && queues.isFull(batch.targets(i))) {
+                return new LogException(Reason.QUEUE_FULL, "a queue of the transaction is full");
+            }
+        }
+        return null;
+    }
+
+    /**
+     * Commits what is open if it holds a transaction: what a checkpoint says of deliveries that a transaction has set aside is true
+     * only behind it.
+     */
+    void sealTransactions() {
+        if (!open.transactions.isEmpty()) {
+            seal();
+        }
     }
 
     /** Takes up batches of a Kafka producer. */
@@ -317,7 +370,7 @@ final class PublishPipeline {
         return limit;
     }
 
-    private void stage(PublishBatch batch) {
+    private void stage(PublishBatch batch, boolean whole) {
         Pass pass = open;
         long arrival = clock.epochMillis();
         pass.publishes.add(batch);
@@ -326,8 +379,8 @@ final class PublishPipeline {
         for (int i = 0; i < batch.size(); i++) {
             TargetSet targets = batch.targets(i);
             Durability asked = batch.durability(i);
-            Durability stored = asked == Durability.MEMORY ? Durability.OS : asked;
-            if (targets.mayRefuse() && queues.refuses(targets)) {
+            Durability stored = whole ? Durability.GROUP : asked == Durability.MEMORY ? Durability.OS : asked;
+            if (!whole && targets.mayRefuse() && queues.refuses(targets)) {
                 batch.refuse(i);
                 continue;
             }
@@ -339,9 +392,9 @@ final class PublishPipeline {
                         pass.memory = in;
                     }
                     int record = in.recordCount();
-                    pass.add(targets, null, record, in.add(batch, i), batch, i, arrival);
+                    pass.add(targets, null, record, in.add(batch, i), batch, i, arrival, whole);
                 } else {
-                    stageHome(pass, batch, i, targets, arrival, stored);
+                    stageHome(pass, batch, i, targets, arrival, stored, whole);
                 }
             }
             for (int s = 0; s < targets.streamCount(); s++) {
@@ -350,7 +403,8 @@ final class PublishPipeline {
         }
     }
 
-    private void stageHome(Pass pass, PublishBatch batch, int i, TargetSet targets, long arrival, Durability stored) {
+    private void stageHome(
+            Pass pass, PublishBatch batch, int i, TargetSet targets, long arrival, Durability stored, boolean whole) {
         int index = Math.floorMod(batch.orderHash(i), home.length);
         OpenBatch in = pass.home[index];
         if (in == null) {
@@ -361,7 +415,7 @@ final class PublishPipeline {
         int record = in.add(batch, i, targets, nextOrder++, arrival, stored);
         int size = in.sizeInBytes() - before;
         homeBytes += size;
-        pass.add(targets, in, record, size, batch, i, arrival);
+        pass.add(targets, in, record, size, batch, i, arrival, whole);
         if (in.sizeInBytes() >= settings.batchBytes()) {
             pass.home[index] = null;
             pass.full.add(in);
@@ -415,6 +469,10 @@ final class PublishPipeline {
         Pass pass = open;
         open = free.isEmpty() ? new Pass(home.length) : free.removeFirst();
         appendPublishes(pass);
+        if (pass.error != null) {
+            // at once: a checkpoint must not take what they have set aside for settled
+            endTransactions(pass, false);
+        }
         appendProduces(pass);
         appendJournal(pass);
         MemoryBatch passing = pass.memory;
@@ -449,6 +507,9 @@ final class PublishPipeline {
             }
             for (int i = 0; i < pass.streams.size(); i++) {
                 append(pass.streams.get(i).batch());
+            }
+            if (pass.settlements != null) {
+                pass.settlements.append();
             }
         } catch (LogException e) {
             LOG.warn("A pass of {} publishes was refused by the log: {}", pass.publishes.size(), e.getMessage());
@@ -503,6 +564,9 @@ final class PublishPipeline {
         for (int i = 0; i < pass.streams.size(); i++) {
             pass.streams.get(i).batch().discard();
         }
+        if (pass.settlements != null) {
+            pass.settlements.discard();
+        }
         if (pass.state != null) {
             pass.state.discard();
         }
@@ -519,6 +583,7 @@ final class PublishPipeline {
         if (error == null) {
             feedQueues(pass);
         }
+        endTransactions(pass, error == null);
         for (int i = 0; i < pass.publishes.size(); i++) {
             PublishBatch batch = pass.publishes.get(i);
             out.of(batch.completion().executor()).published(batch, error);
@@ -542,6 +607,13 @@ final class PublishPipeline {
         if (free.size() < 8) {
             free.addLast(pass);
         }
+    }
+
+    private static void endTransactions(Pass pass, boolean committed) {
+        for (int i = 0; i < pass.transactions.size(); i++) {
+            pass.transactions.get(i).end(committed);
+        }
+        pass.transactions.clear();
     }
 
     /** The queues of the pass's messages learn of them, in publish order; followers among them run in their places. */
@@ -570,12 +642,12 @@ final class PublishPipeline {
             } else {
                 continue;
             }
-            boolean taken = queues.enqueue(targets, position, pass.states[i], pass.expiries[i], pass.arrivals[i]);
-            if (targets.mayRefuse()) {
-                Pass.Refusable refusable = pass.refusables.get(refusables++);
-                if (!taken) {
-                    refusable.publish().refuse(refusable.index());
-                }
+            Pass.Refusable refusable = targets.mayRefuse() ? pass.refusables.get(refusables++) : null;
+            boolean whole = refusable != null && refusable.whole();
+            boolean taken =
+                    queues.enqueue(targets, position, pass.states[i], pass.expiries[i], pass.arrivals[i], whole);
+            if (!taken && refusable != null) {
+                refusable.publish().refuse(refusable.index());
             }
         }
         if (passing != null) {

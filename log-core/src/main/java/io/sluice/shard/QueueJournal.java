@@ -176,6 +176,7 @@ final class QueueJournal {
         long now = clock.epochMillis();
         OpenBatch batch = new OpenBatch(state);
         try {
+            pipeline.sealTransactions();
             boolean last = writer.write(slice, value -> batch.add(value, now, Durability.GROUP));
             batch.append();
             sliceOnItsWay = true;

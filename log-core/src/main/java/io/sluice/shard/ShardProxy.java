@@ -19,6 +19,15 @@ public interface ShardProxy extends Executor {
     boolean submit(PublishBatch batch);
 
     /**
+     * Commits a transaction: the completion of its batch tells, once everything is durable, or that nothing of it has happened; then
+     * deliveries that it was to settle are with their consumers or, if the log refused late, back at their places. Always taken: who
+     * collects transactions bounds them.
+     */
+    default void commit(Transaction transaction) {
+        throw new UnsupportedOperationException("this shard has no transactions");
+    }
+
+    /**
      * Hands over batches that a Kafka client produced for one partition (already validated). Takes over one reference on true.
      */
     boolean produce(

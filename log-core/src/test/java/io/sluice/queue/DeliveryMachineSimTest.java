@@ -65,6 +65,8 @@ class DeliveryMachineSimTest {
 
     private record Held(Message message, int consumer) {}
 
+    private record Prepared(Message message, Settlement how) {}
+
     /** What the model knows of a consumer. */
     private static final class Taker {
         final boolean auto;
@@ -94,6 +96,7 @@ class DeliveryMachineSimTest {
         final TreeMap<Long, Message> waiting = new TreeMap<>();
         final Map<Long, Held> held = new HashMap<>();
         final Map<Long, Message> dying = new HashMap<>();
+        final Map<Long, Prepared> prepared = new HashMap<>();
         final Map<Integer, Taker> takers = new HashMap<>();
         final Set<Long> settled = new HashSet<>();
         final Set<Long> mustSettle = new HashSet<>();
@@ -135,6 +138,9 @@ class DeliveryMachineSimTest {
                         .isZero();
                 check();
             }
+            while (!prepared.isEmpty()) {
+                endPrepared();
+            }
             Set<Long> left = new HashSet<>();
             machine.forEach((position, state, expiry) -> {
                 assertThat(left.add(position)).isTrue();
@@ -152,7 +158,7 @@ class DeliveryMachineSimTest {
             assertThat(machine.ready()).isEqualTo(waiting.size());
             assertThat(machine.readyBytes())
                     .isEqualTo(waiting.values().stream().mapToLong(m -> m.size).sum());
-            assertThat(machine.unacked()).isEqualTo(held.size() + dying.size());
+            assertThat(machine.unacked()).isEqualTo(held.size() + dying.size() + prepared.size());
             assertThat(machine.consumers()).isEqualTo((int)
                     takers.values().stream().filter(t -> !t.pulls).count());
             long expected =
@@ -202,7 +208,7 @@ class DeliveryMachineSimTest {
 
         void command() {
             now += random.nextInt(4);
-            switch (random.nextInt(19)) {
+            switch (random.nextInt(21)) {
                 case 0 -> restore();
                 case 1, 2, 3 -> {
                     for (int i = random.nextInt(burst); i >= 0; i--) {
@@ -245,6 +251,8 @@ class DeliveryMachineSimTest {
                 }
                 case 15 -> expire();
                 case 16 -> trim();
+                case 17 -> prepare();
+                case 18 -> endPrepared();
                 default -> rare();
             }
         }
@@ -406,6 +414,64 @@ class DeliveryMachineSimTest {
             }
         }
 
+        /** A transaction sets a delivery aside, and tells what it will do. */
+        void prepare() {
+            if (held.isEmpty()) {
+                return;
+            }
+            List<Long> ids = new ArrayList<>(held.keySet());
+            long id = ids.get(random.nextInt(ids.size()));
+            Held of = held.remove(id);
+            Message message = of.message();
+            Settlement how = Settlement.values()[random.nextInt(4)];
+            Foreseen foreseen = new Foreseen();
+            assertThat(machine.prepare(of.consumer(), id, how, foreseen)).isTrue();
+            boolean over = policy.deliveryLimit() >= 0 && message.failures + 1 > policy.deliveryLimit();
+            boolean target = policy.deadLetterExchange() != null;
+            assertThat(foreseen.told)
+                    .isEqualTo(
+                            switch (how) {
+                                case ACKED -> "settled " + message.position;
+                                case RELEASED -> "";
+                                case FAILED ->
+                                    over && !target
+                                            ? "settled " + message.position
+                                            : "failed " + message.position + " " + (message.failures + 1);
+                                case REJECTED -> (target ? "rejected " : "settled ") + message.position;
+                            });
+            prepared.put(id, new Prepared(message, how));
+            // nobody else can settle it now, nor twice
+            machine.ack(of.consumer(), id, this);
+            machine.reject(of.consumer(), id, this);
+            machine.deadLettered(id, this);
+            assertThat(machine.prepare(of.consumer(), id, how, foreseen)).isFalse();
+        }
+
+        void endPrepared() {
+            if (prepared.isEmpty()) {
+                return;
+            }
+            long id = prepared.keySet().iterator().next();
+            Prepared of = prepared.remove(id);
+            Message message = of.message();
+            boolean committed = random.nextInt(3) > 0;
+            boolean back = !committed || of.how() == Settlement.RELEASED;
+            if (committed && of.how() == Settlement.FAILED) {
+                message.failures++;
+                back = policy.deliveryLimit() < 0 || message.failures <= policy.deliveryLimit();
+            }
+            if (back) {
+                message.returned = true;
+                waiting.put(message.place(), message);
+            } else if (of.how() == Settlement.ACKED) {
+                mustSettle.add(message.position);
+            } else {
+                mustGo(message, of.how() == Settlement.FAILED ? DeathReason.DELIVERY_LIMIT : DeathReason.REJECTED);
+            }
+            machine.endPrepared(id, committed, this);
+            machine.endPrepared(id, committed, this);
+        }
+
         void rare() {
             switch (random.nextInt(3)) {
                 case 0 -> {
@@ -423,7 +489,7 @@ class DeliveryMachineSimTest {
                         assertThat(machine.purge(this)).isEqualTo(count);
                         Set<Long> left = new HashSet<>();
                         machine.visitInFlight((position, state, expiry) -> left.add(position));
-                        assertThat(left).hasSize(held.size() + dying.size());
+                        assertThat(left).hasSize(held.size() + dying.size() + prepared.size());
                     }
                 }
                 default -> {
@@ -559,6 +625,38 @@ class DeliveryMachineSimTest {
             Message message = byPosition.get(position);
             assertThat(Reference.deliveryCount(state)).isEqualTo(message.failures);
             dying.put(deliveryId, message);
+        }
+
+        /** What a transaction would do. */
+        private static final class Foreseen implements DeliveryEffects {
+            String told = "";
+
+            @Override
+            public void deliver(int consumer, long deliveryId, long position, long state, boolean settles) {
+                fail("delivered by a settlement");
+            }
+
+            @Override
+            public void settled(long position) {
+                told += "settled " + position;
+            }
+
+            @Override
+            public void failed(long position, int deliveryCount) {
+                told += "failed " + position + " " + deliveryCount;
+            }
+
+            @Override
+            public void deadLetter(long deliveryId, long position, long state, DeathReason reason) {
+                told += "rejected " + position;
+                assertThat(reason).isEqualTo(DeathReason.REJECTED);
+                assertThat(Reference.rejected(state)).isTrue();
+            }
+
+            @Override
+            public void purged(QueueIndex references) {
+                fail("purged by a settlement");
+            }
         }
 
         /** Takes what a closed queue gives up. */

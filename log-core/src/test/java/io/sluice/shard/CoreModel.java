@@ -18,6 +18,7 @@ import io.sluice.log.LogException.Reason;
 import io.sluice.queue.DeathReason;
 import io.sluice.queue.Overflow;
 import io.sluice.queue.QueuePolicy;
+import io.sluice.queue.Settlement;
 import io.sluice.queue.TargetSet.Stamp;
 import io.sluice.shard.CoreSimulation.Held;
 import java.util.ArrayList;
@@ -37,6 +38,7 @@ final class CoreModel {
 
     private final Map<Integer, Message> messages = new HashMap<>();
     private final LongSupplier clock;
+    private final List<ModelTransaction> transactions = new ArrayList<>();
     private long rank;
     private long changes;
 
@@ -133,6 +135,15 @@ final class CoreModel {
         /** It may have been turned away before a restart brought it back, to no certain place. */
         boolean displaced;
 
+        /** The transaction that may have settled it, and how; null if there is none. */
+        ModelTransaction pending;
+
+        Settlement pendingHow;
+        /** Settled by a transaction: no fault brings it back. */
+        boolean forGood;
+        /** Rejected by a transaction: no fault brings it to a consumer. */
+        boolean rejectedForGood;
+
         /** The purge that may have taken it; null once a rest or a start has shown what it did. */
         Purge purge;
 
@@ -213,6 +224,8 @@ final class CoreModel {
         final Map<Integer, TreeMap<Long, Long>> firsts = new HashMap<>();
 
         boolean deleted;
+        /** A transaction may have brought more than its limits allow. */
+        boolean mayExceed;
         /** More it cannot have held since the last rest. */
         long atMost;
 
@@ -316,6 +329,29 @@ final class CoreModel {
                         message.serial,
                         copy.queue.id);
             }
+        }
+    }
+
+    /** A message that nobody was sent. */
+    void forget(Message message) {
+        messages.remove(message.serial);
+    }
+
+    /** The shard took up a transaction. */
+    void submitted(ModelTransaction transaction) {
+        transactions.add(transaction);
+        transaction.messages().forEach(message -> message.copies.forEach(copy -> copy.queue.mayExceed = true));
+        transaction.submitted();
+    }
+
+    /** The client of a transaction has its answer. */
+    void completed(ModelTransaction transaction, Reason error) {
+        if (error == null) {
+            transactions.remove(transaction);
+            transaction.committed();
+        } else if (error != Reason.FENCED && error != Reason.CLOSED) {
+            transactions.remove(transaction);
+            transaction.refused();
         }
     }
 
@@ -434,6 +470,12 @@ final class CoreModel {
         Copy copy = queue.bySerial(serial);
         NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                 copy != null && !copy.gone, "m%s died in queue %s", serial, queue.id);
+        if (copy.pending != null
+                && (reason == DeathReason.REJECTED
+                        || reason == DeathReason.DELIVERY_LIMIT
+                        || deliveryCount > copy.failures)) {
+            ModelTransaction.applied(copy);
+        }
         long exact = expiry(copy, stamp);
         boolean over = clock.getAsLong() > (exact >= 0 ? exact : copy.earliestExpiry());
         boolean first = copy.death == null;
@@ -577,7 +619,11 @@ final class CoreModel {
             }
             (queue.policy.delayed() ? DELAYED_ARRIVES : CONFIRMED_IS_NEVER_LOST)
                     .hold(
-                            !copy.message.confirmed || copy.settled || copy.gone || found.contains(copy),
+                            !copy.message.confirmed
+                                    || copy.settled
+                                    || copy.gone
+                                    || found.contains(copy)
+                                    || copy.pending != null,
                             "queue %s does not hold %s",
                             queue.id,
                             copy);
@@ -605,6 +651,14 @@ final class CoreModel {
             SETTLED_STAYS_SETTLED.hold(
                     !copy.gone, "queue %s recovered m%s, which was gone before", queue.id, message.serial);
             checkNumbers(copy, held, "recovered");
+            ModelTransaction.found(copy, held.deliveryCount(), held.rejected());
+            SETTLED_STAYS_SETTLED.hold(
+                    !copy.forGood && (!copy.rejectedForGood || held.rejected()),
+                    "queue %s recovered m%s, settled for good: %s",
+                    queue.id,
+                    message.serial,
+                    copy.how);
+            copy.rejectedForGood |= held.rejected();
             // a settlement that went with the power: the checkpoint around it may have put later messages before this
             // one
             copy.displaced |= queue.policy.delayed()
@@ -623,7 +677,7 @@ final class CoreModel {
                                 copy.journaledFrom,
                                 copy.journaledTo);
             }
-            boolean over = queue.isOverLimit(held.deliveryCount()) || copy.displaced;
+            boolean over = queue.isOverLimit(held.deliveryCount()) || copy.displaced || held.rejected();
             ORDER_AMONG_FIRST_DELIVERIES.hold(
                     over || message.rank > last.getOrDefault(copy.priorityLevel(), 0L),
                     "queue %s recovered %s behind a later message: %s",
@@ -661,6 +715,12 @@ final class CoreModel {
                     copy.settled = true;
                     copy.how = "by the queue's limits";
                 }
+                if (ModelTransaction.mayTake(copy)) {
+                    if (!copy.settled && queue.durable && copy.message.confirmed && survives(copy.level, power)) {
+                        ModelTransaction.gone(copy);
+                    }
+                    copy.settled = true;
+                }
                 (queue.policy.delayed() ? DELAYED_ARRIVES : CONFIRMED_IS_NEVER_LOST)
                         .hold(
                                 !copy.message.confirmed || copy.settled || !survives(copy.level, power),
@@ -674,7 +734,7 @@ final class CoreModel {
         for (Copy copy : found) {
             copy.level = Durability.GROUP;
             copy.delivered &= flagsKept;
-            copy.settled = queue.isOverLimit(copy.failures);
+            copy.settled = queue.isOverLimit(copy.failures) || copy.rejectedForGood;
             copy.rejected = copy.settled && queue.hasDeadLetters;
             copy.death = null;
             copy.turnedAway = false;
@@ -694,6 +754,8 @@ final class CoreModel {
      * @param calm true if neither the page cache went nor a call failed: then unconfirmed messages are whole, too
      */
     void restarted(boolean power, boolean calm) {
+        transactions.forEach(transaction -> transaction.judge(calm));
+        transactions.clear();
         for (Message message : messages.values()) {
             if (message.fedAt < 0) {
                 fed(message, clock.getAsLong());

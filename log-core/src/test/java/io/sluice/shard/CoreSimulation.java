@@ -85,6 +85,9 @@ final class CoreSimulation {
     /** A clean stop is on its way. */
     boolean stopping;
 
+    /** The process was killed: what its objects still do did not happen. */
+    boolean dead;
+
     private boolean unreadable;
     /** What a queue held changed while it was read. */
     private boolean moved;
@@ -147,6 +150,17 @@ final class CoreSimulation {
                     posted = -1;
                 }
             });
+        }
+    }
+
+    /** Who is told at the end of the very turn. */
+    void told(Runnable task) {
+        long before = posted;
+        posted = core == null ? -1 : ((DeliveryQueues) core.queues()).now();
+        try {
+            task.run();
+        } finally {
+            posted = before;
         }
     }
 
@@ -402,7 +416,9 @@ final class CoreSimulation {
             life++;
             files.kill();
             stopping = true;
+            dead = true;
             core.close();
+            dead = false;
             stopping = false;
         }
         workers.runAll();
@@ -666,7 +682,7 @@ final class CoreSimulation {
                 // what came back may be too much
                 fresh -= returned[0] - machine.unacked();
             }
-            boolean bounded = drops || client.bornIn == life;
+            boolean bounded = drops || client.bornIn == life && !client.model.mayExceed;
             LIMIT_HOLDS.hold(
                     !bounded || policy.maxLength() < 0 || fresh <= policy.maxLength(),
                     "queue %s has %s messages of %s",
@@ -717,6 +733,7 @@ final class CoreSimulation {
             int priority,
             long expiry,
             boolean inFlight,
+            boolean rejected,
             Stamp stamp) {
         @Override
         public String toString() {
@@ -773,12 +790,14 @@ final class CoreSimulation {
                     Reference.priority(state),
                     expiry,
                     inFlight.contains(position),
+                    Reference.rejected(state),
                     TargetSet.stampOf(view)));
             batch[0].release();
         });
         moved |= !positions(client).equals(before);
         // a restart puts those that only wait for their dead letter to be stored before all others
-        held.sort(Comparator.comparing((Held message) -> !client.model.isOverLimit(message.deliveryCount()))
+        held.sort(Comparator.comparing(
+                        (Held message) -> !message.rejected() && !client.model.isOverLimit(message.deliveryCount()))
                 .thenComparing(message -> -client.model.level(message.priority())));
         return held;
     }

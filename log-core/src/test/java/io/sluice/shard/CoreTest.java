@@ -3,29 +3,20 @@ package io.sluice.shard;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.netty.buffer.PooledByteBufAllocator;
-import io.sluice.access.Caller;
-import io.sluice.access.Principal;
 import io.sluice.engine.LogEngine.DiskState;
-import io.sluice.io.Clock;
 import io.sluice.log.Durability;
 import io.sluice.log.Isolation;
 import io.sluice.log.LogException;
-import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
 import io.sluice.log.StreamConfig;
 import io.sluice.log.StreamId;
-import io.sluice.log.record.BatchBuilder;
 import io.sluice.log.record.BatchView;
-import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
 import io.sluice.queue.DeliveryBatch;
-import io.sluice.queue.DeliverySink;
 import io.sluice.queue.QueueConsumer;
 import io.sluice.queue.QueueId;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
-import io.sluice.queue.QueueRef.ConsumerSpec;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Republisher;
 import io.sluice.queue.StreamTarget;
@@ -36,41 +27,14 @@ import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.Executor;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** The core from publish to settlement, and over restarts. */
-class CoreTest {
-    private static final Caller CALLER = Caller.broker("/");
+class CoreTest extends CoreFixture {
     private static final QueuePolicy DEAD_LETTERS =
             QueuePolicy.builder().deadLetterExchange("dlx").build();
-    private static final Clock CLOCK = new Clock() {
-        @Override
-        public long epochMillis() {
-            return System.currentTimeMillis();
-        }
-
-        @Override
-        public long nanoTime() {
-            return System.nanoTime();
-        }
-    };
-
-    private final ExecutorService eventLoop = Executors.newSingleThreadExecutor();
-    private final List<Core> cores = new ArrayList<>();
-    private MemoryEngine engine = new MemoryEngine();
-    private Core core = start(CoreSettings.DEFAULT);
-
-    @AfterEach
-    void close() {
-        cores.forEach(Core::close);
-        eventLoop.shutdownNow();
-    }
 
     @Test
     void publishedIsConfirmedThenDeliveredInOrderAndGoneAfterAckAndRestart() throws Exception {
@@ -80,7 +44,7 @@ class CoreTest {
         publish(queue, Durability.GROUP, "a", "b", "c").get(5, TimeUnit.SECONDS);
         await().untilAsserted(() -> assertThat(sink.values()).containsExactly("a", "b", "c"));
         assertThat(sink.got).noneMatch(Got::redelivered);
-        settle(() -> sink.got.forEach(g -> consumer.ack(g.id)), consumer);
+        settle(() -> sink.got.forEach(g -> consumer.ack(g.id())), consumer);
 
         restart();
         QueueRef again = open(1, true, QueuePolicy.NONE);
@@ -126,8 +90,8 @@ class CoreTest {
         await().untilAsserted(() -> assertThat(sink.values()).containsExactly("a", "b", "c"));
         settle(
                 () -> {
-                    consumer.ack(sink.got.get(1).id);
-                    consumer.release(sink.got.get(2).id, true);
+                    consumer.ack(sink.got.get(1).id());
+                    consumer.release(sink.got.get(2).id(), true);
                 },
                 consumer);
 
@@ -150,7 +114,7 @@ class CoreTest {
         QueueConsumer consumer = attach(queue, sink, 2);
         publish(queue, Durability.OS, "d").get(5, TimeUnit.SECONDS);
         await().untilAsserted(() -> assertThat(sink.values()).containsExactly("a", "b"));
-        settle(() -> consumer.ack(sink.got.get(0).id), consumer);
+        settle(() -> consumer.ack(sink.got.get(0).id()), consumer);
 
         crash();
         Sink late = new Sink();
@@ -207,7 +171,7 @@ class CoreTest {
         QueueConsumer consumer = attach(queue, sink, 10);
         publish(queue, Durability.GROUP, "a").get(5, TimeUnit.SECONDS);
         await().untilAsserted(() -> assertThat(sink.values()).containsExactly("a"));
-        settle(() -> consumer.reject(sink.got.get(0).id), consumer);
+        settle(() -> consumer.reject(sink.got.get(0).id()), consumer);
         assertThat(dead).containsExactly("rejected a");
         assertThat(queue.stats().unacked()).isEqualTo(1);
         settled.get(0).settled();
@@ -227,7 +191,7 @@ class CoreTest {
         for (int delivery = 0; delivery < 2; delivery++) {
             int at = delivery == 0 ? 0 : 2;
             await().untilAsserted(() -> assertThat(sink.got).hasSize(Math.max(2, at + 1)));
-            settle(() -> consumer.release(sink.got.get(at).id, true), consumer);
+            settle(() -> consumer.release(sink.got.get(at).id(), true), consumer);
         }
         assertThat(sink.values()).containsExactly("a", "b", "a");
 
@@ -268,7 +232,7 @@ class CoreTest {
         attach(queue, sink, 1000);
         await().untilAsserted(() -> assertThat(sink.got).hasSize(40));
         for (int i = 0; i < 40; i++) {
-            assertThat(sink.got.get(i).value).isEqualTo("m" + i);
+            assertThat(sink.got.get(i).value()).isEqualTo("m" + i);
         }
     }
 
@@ -348,7 +312,7 @@ class CoreTest {
         CompletableFuture<LogException> produced = produce(new PartitionId(id, 0), Durability.GROUP, "p");
         CompletableFuture<Void> applied = new CompletableFuture<>();
         eventLoop.execute(() -> {
-            consumer.ack(sink.got.get(0).id);
+            consumer.ack(sink.got.get(0).id());
             consumer.barrier(() -> applied.complete(null));
         });
         eventLoop.submit(() -> {}).get();
@@ -392,7 +356,7 @@ class CoreTest {
         engine.disk(DiskState.FULL);
         LogException refused = publish(queue, Durability.GROUP, "b").get(5, TimeUnit.SECONDS);
         assertThat(refused.reason()).isEqualTo(LogException.Reason.DISK_FULL);
-        settle(() -> consumer.ack(sink.got.get(0).id), consumer);
+        settle(() -> consumer.ack(sink.got.get(0).id()), consumer);
         assertThat(queue.stats()).matches(s -> s.ready() == 0 && s.unacked() == 0);
         engine.disk(DiskState.OK);
         assertThat(publish(queue, Durability.GROUP, "c").get(5, TimeUnit.SECONDS))
@@ -495,7 +459,7 @@ class CoreTest {
         attach(queue, sink, 1000);
         await().untilAsserted(() -> assertThat(sink.got).hasSize(50));
         for (int i = 0; i < 50; i++) {
-            assertThat(sink.got.get(i).value).isEqualTo("message " + i);
+            assertThat(sink.got.get(i).value()).isEqualTo("message " + i);
         }
     }
 
@@ -508,154 +472,6 @@ class CoreTest {
 
         @Override
         public void close() {}
-    }
-
-    private record Got(long id, String value, boolean redelivered, int count) {}
-
-    private class Sink implements DeliverySink {
-        final List<Got> got = new CopyOnWriteArrayList<>();
-        final List<RuntimeException> failures = new CopyOnWriteArrayList<>();
-        final List<String> closed = new CopyOnWriteArrayList<>();
-        private final RecordView view = new RecordView();
-
-        @Override
-        public Executor executor() {
-            return eventLoop;
-        }
-
-        @Override
-        public void deliver(DeliveryBatch batch) {
-            for (int i = 0; i < batch.size(); i++) {
-                batch.record(i, view);
-                got.add(new Got(
-                        batch.deliveryId(i),
-                        view.valueSlice().toString(StandardCharsets.UTF_8),
-                        batch.redelivered(i),
-                        batch.deliveryCount(i)));
-            }
-            batch.release();
-        }
-
-        @Override
-        public void failed(RuntimeException cause) {
-            failures.add(cause);
-        }
-
-        @Override
-        public void closed(String reason) {
-            closed.add(reason);
-        }
-
-        List<String> values() {
-            return got.stream().map(Got::value).toList();
-        }
-    }
-
-    private Core start(CoreSettings settings) {
-        Core started = Core.start(engine, CLOCK, settings);
-        cores.add(started);
-        return started;
-    }
-
-    private void restart() {
-        core.close();
-        core = start(CoreSettings.DEFAULT);
-    }
-
-    private void crash() {
-        engine = engine.afterCrash();
-        core = start(CoreSettings.DEFAULT);
-    }
-
-    private QueueRef open(long id, boolean durable, QueuePolicy policy) throws Exception {
-        QueueSpec spec = new QueueSpec(new QueueId(id), "/", "q" + id, durable, policy, Principal.BROKER);
-        return core.queues().open(spec).toCompletableFuture().get(5, TimeUnit.SECONDS);
-    }
-
-    private QueueConsumer attach(QueueRef queue, Sink sink, int credit) throws Exception {
-        return attach(queue, sink, credit, false);
-    }
-
-    private QueueConsumer attach(QueueRef queue, Sink sink, int credit, boolean autoSettle) throws Exception {
-        return eventLoop
-                .submit(() -> queue.attach(CALLER, new ConsumerSpec("test", autoSettle, false, credit), sink))
-                .get();
-    }
-
-    private void settle(Runnable settlements, QueueConsumer consumer) throws Exception {
-        CompletableFuture<Void> applied = new CompletableFuture<>();
-        eventLoop.execute(() -> {
-            settlements.run();
-            consumer.barrier(() -> applied.complete(null));
-        });
-        applied.get(5, TimeUnit.SECONDS);
-    }
-
-    private void barrierOfShard() throws Exception {
-        for (int i = 0; i < 3; i++) {
-            CompletableFuture<Void> turned = new CompletableFuture<>();
-            core.shard().execute(() -> turned.complete(null));
-            turned.get(5, TimeUnit.SECONDS);
-            eventLoop.submit(() -> {}).get();
-        }
-    }
-
-    private CompletableFuture<LogException> publish(QueueRef queue, Durability durability, String... values) {
-        return publish(new TargetSet(List.of(queue), List.of()), durability, values);
-    }
-
-    private CompletableFuture<LogException> publish(TargetSet targets, Durability durability, String... values) {
-        CompletableFuture<LogException> done = new CompletableFuture<>();
-        assertThat(core.shard().submit(batch(targets, durability, done, values)))
-                .isTrue();
-        return done;
-    }
-
-    private CompletableFuture<LogException> produce(PartitionId to, Durability durability, String value) {
-        BatchBuilder builder = new BatchBuilder(PooledByteBufAllocator.DEFAULT);
-        builder.add(1000, null, value.getBytes(StandardCharsets.UTF_8));
-        CompletableFuture<LogException> done = new CompletableFuture<>();
-        ShardProxy.ProduceCompletion completion = new ShardProxy.ProduceCompletion() {
-            @Override
-            public Executor executor() {
-                return eventLoop;
-            }
-
-            @Override
-            public void completed(LogPartition.Appended appended, LogException error) {
-                done.complete(error);
-            }
-        };
-        assertThat(core.shard().produce(CALLER, to, builder.finish().buffer(), durability, completion))
-                .isTrue();
-        return done;
-    }
-
-    private PublishBatch batch(
-            TargetSet targets, Durability durability, CompletableFuture<LogException> done, String... values) {
-        PublishBatch batch = new PublishBatch(
-                CALLER,
-                new PublishBatch.Completion() {
-                    @Override
-                    public Executor executor() {
-                        return eventLoop;
-                    }
-
-                    @Override
-                    public void completed(PublishBatch of, LogException error) {
-                        done.complete(error);
-                    }
-                },
-                PooledByteBufAllocator.DEFAULT,
-                256);
-        for (String value : values) {
-            batch.begin();
-            RecordFields.writeBytes(batch.buffer(), "key".getBytes(StandardCharsets.UTF_8));
-            RecordFields.writeBytes(batch.buffer(), value.getBytes(StandardCharsets.UTF_8));
-            batch.headers();
-            batch.end(0, targets, 5, 1000, durability, 0);
-        }
-        return batch;
     }
 
     /** For queues without delayed messages. */

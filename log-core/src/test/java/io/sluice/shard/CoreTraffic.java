@@ -23,6 +23,7 @@ import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueRef.ConsumerSpec;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Republisher;
+import io.sluice.queue.Settlement;
 import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import io.sluice.shard.CoreSimulation.Client;
@@ -52,7 +53,7 @@ final class CoreTraffic implements Republisher {
     }
 
     void step() {
-        switch (random.nextInt(40)) {
+        switch (random.nextInt(42)) {
             case 0, 1, 2, 3, 4, 5, 6 -> publish();
             case 7 -> produce();
             case 8, 9, 10, 11, 12, 13, 14 -> world.core.step();
@@ -98,6 +99,7 @@ final class CoreTraffic implements Republisher {
                     consumer.end.stop();
                 }
             }
+            case 40, 41 -> transact();
             case 38 -> {
                 if (random.nextInt(20) == 0) {
                     purge();
@@ -122,7 +124,11 @@ final class CoreTraffic implements Republisher {
     private void publish() {
         List<CoreModel.Message> messages = new ArrayList<>();
         PublishBatch batch = batch(messages, world.any(world.loops), null, null);
-        int count = 1 + random.nextInt(5);
+        addSome(batch, messages, 1 + random.nextInt(5));
+        submit(batch, messages);
+    }
+
+    private void addSome(PublishBatch batch, List<CoreModel.Message> messages, int count) {
         TargetSet[] sets = new TargetSet[count];
         for (int i = 0; i < count; i++) {
             Durability asked = Durability.values()[random.nextInt(3)];
@@ -157,7 +163,67 @@ final class CoreTraffic implements Republisher {
             messages.add(message);
             add(batch, message, sets[i], order);
         }
-        submit(batch, messages);
+    }
+
+    /** Messages and settlements that are committed together, or given up. */
+    private void transact() {
+        List<CoreModel.Message> messages = new ArrayList<>();
+        ModelTransaction model = new ModelTransaction(messages);
+        List<Consumer> consumers = new ArrayList<>();
+        int life = world.life;
+        PublishBatch batch = new PublishBatch(
+                CoreSimulation.CALLER,
+                new PublishBatch.Completion() {
+                    @Override
+                    public Executor executor() {
+                        return world::told;
+                    }
+
+                    @Override
+                    public void completed(PublishBatch of, LogException error) {
+                        if (life != world.life) {
+                            return;
+                        }
+                        boolean full = error != null && error.reason() == Reason.QUEUE_FULL;
+                        surprise(full ? null : error);
+                        Reason reason = error == null ? null : error.reason();
+                        messages.forEach(message -> world.model.completed(message, reason, false, world.told()));
+                        world.model.completed(model, reason);
+                        if (error != null) {
+                            // nobody knows who has the deliveries now
+                            consumers.stream().filter(c -> !c.gone).forEach(Consumer::leave);
+                        }
+                    }
+                },
+                UnpooledByteBufAllocator.DEFAULT,
+                256);
+        addSome(batch, messages, random.nextInt(4));
+        Transaction transaction = new Transaction(batch);
+        List<Consumer.Delivery> taken = new ArrayList<>();
+        for (int i = random.nextInt(6); i > 0; i--) {
+            Consumer consumer = consumer();
+            if (consumer != null && !consumer.held.isEmpty()) {
+                Consumer.Delivery delivery = consumer.held.remove(random.nextInt(consumer.held.size()));
+                Settlement how = Settlement.values()[random.nextInt(4)];
+                transaction.settle(consumer.end, delivery.id(), how);
+                model.settle(delivery.copy(), how);
+                consumers.add(consumer);
+                taken.add(delivery);
+            }
+        }
+        if (random.nextInt(5) == 0) {
+            // rolled back
+            batch.releaseBuffer();
+            messages.forEach(world.model::forget);
+            for (int i = 0; i < taken.size(); i++) {
+                consumers.get(i).held.add(taken.get(i));
+            }
+            return;
+        }
+        consumers.forEach(Consumer::flushed);
+        world.core.shard().commit(transaction);
+        messages.forEach(world.model::submitted);
+        world.model.submitted(model);
     }
 
     /** A queue of delayed messages for the next publish; mostly none. */
@@ -313,6 +379,9 @@ final class CoreTraffic implements Republisher {
     @Override
     public void deadLetter(
             QueueSpec queue, BatchView source, long offset, DeathReason reason, int deliveryCount, Outcome outcome) {
+        if (world.dead) {
+            return;
+        }
         RecordView view = new RecordView();
         source.record(offset, view);
         int original = CoreModel.serial(view.valueSlice().toString(StandardCharsets.UTF_8));

@@ -16,6 +16,8 @@ enum Invariant {
     HIGH_WATERMARK_NEVER_RETREATS,
     /** Home record and stream copies of a message are all there or none is, whatever the disk did. */
     A_PASS_IS_ALL_OR_NOTHING,
+    /** Publishes and settlements of a transaction are all in force or none is, for good once its client was told. */
+    A_TRANSACTION_IS_ALL_OR_NOTHING,
     /** Neither by the clock of the turn that delivers it nor after a restart: only what expires while it is stored may still go. */
     NOTHING_EXPIRED_IS_DELIVERED,
     /** No message is delivered while one of a higher priority, or one before it, waits. */

@@ -45,6 +45,7 @@ final class AmqpChannel {
     private int waiting;
     private boolean busy;
     private @Nullable ByteBuf held;
+    private @Nullable ChannelTransaction transaction;
 
     AmqpChannel(AmqpConnection connection, int number) {
         this.connection = connection;
@@ -185,8 +186,8 @@ final class AmqpChannel {
             if (!select.noWait()) {
                 reply(new ConfirmMethod.SelectOk());
             }
-        } else if (method instanceof TxMethod) {
-            throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "transactions are not supported");
+        } else if (method instanceof TxMethod tx) {
+            transaction(tx);
         } else if (method instanceof ChannelMethod.Flow flow) {
             consumers.flow(flow.active());
             reply(new ChannelMethod.FlowOk(flow.active()));
@@ -206,6 +207,49 @@ final class AmqpChannel {
         }
     }
 
+    private void transaction(TxMethod method) {
+        ChannelTransaction current = transaction;
+        if (method instanceof TxMethod.Select) {
+            if (publisher.isConfirming()) {
+                throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "cannot switch from confirm to tx mode");
+            }
+            if (current == null) {
+                current = new ChannelTransaction(connection);
+                transaction = current;
+                publisher.transact(current);
+                consumers.transact(current);
+            }
+            reply(new TxMethod.SelectOk());
+        } else if (method instanceof TxMethod.Commit) {
+            ChannelTransaction open = require(current);
+            // what was settled before this channel was transactional goes first
+            connection.handOver();
+            connection.await(number, method.id(), open.commit(), done -> {
+                if (transaction == null) {
+                    return;
+                }
+                open.committed();
+                consumers.settledByTransaction();
+                reply(new TxMethod.CommitOk());
+            });
+        } else if (method instanceof TxMethod.Rollback) {
+            ChannelTransaction open = require(current);
+            consumers.unsettle(open.settled());
+            open.clear();
+            reply(new TxMethod.RollbackOk());
+        } else {
+            throw new AmqpException(
+                    ReplyCode.COMMAND_INVALID, "method " + Method.name(method.id()) + " is the broker's to send");
+        }
+    }
+
+    private static ChannelTransaction require(@Nullable ChannelTransaction current) {
+        if (current == null) {
+            throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "channel is not transactional");
+        }
+        return current;
+    }
+
     /** A soft error. */
     void closeWith(AmqpException error, int method) {
         if (state instanceof State.Closing) {
@@ -221,6 +265,11 @@ final class AmqpChannel {
     void release() {
         publisher.release();
         consumers.release();
+        ChannelTransaction open = transaction;
+        if (open != null) {
+            transaction = null;
+            open.clear();
+        }
     }
 
     /** Frames kept are never looked at. */

@@ -58,6 +58,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     private int frameMax;
     private int channelMax;
     private final BodyBudget bodies;
+    private final BodyBudget transactions;
     private @Nullable Future<?> handshakeTimer;
     private int waiting;
     private int busyChannels;
@@ -72,6 +73,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         this.frameMax = shared.settings().handshakeFrameMax();
         this.decoder = new FrameDecoder(this, frameMax);
         this.bodies = shared.newBodyBudget();
+        this.transactions = shared.newTransactionBudget();
     }
 
     FrameDecoder decoder() {
@@ -131,6 +133,11 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
 
     BodyBudget bodies() {
         return bodies;
+    }
+
+    /** Bytes of open transactions. */
+    BodyBudget transactions() {
+        return transactions;
     }
 
     int frameMax() {

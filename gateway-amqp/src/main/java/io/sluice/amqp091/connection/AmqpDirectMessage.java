@@ -32,6 +32,10 @@ final class AmqpDirectMessage extends AbstractReferenceCounted implements Direct
         return copy;
     }
 
+    int sizeInBytes() {
+        return record.readableBytes();
+    }
+
     @Override
     public String topic() {
         return topic;

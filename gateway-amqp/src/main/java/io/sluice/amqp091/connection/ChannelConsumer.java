@@ -6,6 +6,8 @@ import io.sluice.queue.DeliveryBatch;
 import io.sluice.queue.DeliverySink;
 import io.sluice.queue.QueueConsumer;
 import io.sluice.queue.QueueRef;
+import io.sluice.queue.Settlement;
+import io.sluice.shard.Transaction;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
@@ -176,6 +178,27 @@ final class ChannelConsumer implements DeliverySink {
         if (attachment != null) {
             attachment.ack(deliveryId);
         }
+        settled();
+    }
+
+    void settle(long deliveryId, Settlement how) {
+        switch (how) {
+            case ACKED -> ack(deliveryId);
+            case RELEASED -> requeue(deliveryId, false);
+            case FAILED -> requeue(deliveryId, true);
+            case REJECTED -> reject(deliveryId);
+        }
+    }
+
+    /** Settles with a transaction. */
+    void settle(Transaction transaction, long deliveryId, Settlement how) {
+        if (attachment != null) {
+            transaction.settle(attachment, deliveryId, how);
+        }
+    }
+
+    /** A transaction that has settled a delivery is in force. */
+    void settledByTransaction() {
         settled();
     }
 

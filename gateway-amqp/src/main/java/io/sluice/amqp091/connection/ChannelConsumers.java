@@ -16,6 +16,7 @@ import io.sluice.queue.DeliveryBatch;
 import io.sluice.queue.QueueConsumer;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
+import io.sluice.queue.Settlement;
 import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.VirtualHost;
 import java.util.ArrayDeque;
@@ -60,6 +61,7 @@ final class ChannelConsumers {
     private boolean flowing = true;
     private boolean settled;
     private boolean released;
+    private @Nullable ChannelTransaction transaction;
 
     ChannelConsumers(AmqpConnection connection, AmqpChannel channel) {
         this.connection = connection;
@@ -328,8 +330,27 @@ final class ChannelConsumers {
         return !consumer.isGet()
                 && (!flowing
                         || !connection.output().isWritable()
-                        || channelPrefetch > 0 && !consumer.isNoAck() && unacked.size() >= channelPrefetch
+                        || channelPrefetch > 0 && !consumer.isNoAck() && unsettled() >= channelPrefetch
                         || consumer.hasParked());
+    }
+
+    /** From now on settlements wait for a commit. */
+    void transact(ChannelTransaction with) {
+        transaction = with;
+    }
+
+    /** A transaction is in force: room for more deliveries. */
+    void settledByTransaction() {
+        settled = true;
+    }
+
+    /** A transaction was rolled back: these are open again. */
+    void unsettle(List<ChannelTransaction.Settled> deliveries) {
+        unacked.putBack(deliveries);
+    }
+
+    private int unsettled() {
+        return unacked.size() + (transaction == null ? 0 : transaction.settled().size());
     }
 
     private void write(ChannelConsumer consumer, DeliveryBatch batch, int i) {
@@ -384,18 +405,18 @@ final class ChannelConsumers {
     }
 
     void ack(long tag, boolean multiple) {
-        settle(tag, multiple, ChannelConsumer::ack);
+        settle(tag, multiple, Settlement.ACKED);
     }
 
     void nack(long tag, boolean multiple, boolean requeue) {
-        if (requeue) {
-            settle(tag, multiple, (consumer, id) -> consumer.requeue(id, true));
-        } else {
-            settle(tag, multiple, ChannelConsumer::reject);
-        }
+        settle(tag, multiple, requeue ? Settlement.FAILED : Settlement.REJECTED);
     }
 
-    private void settle(long tag, boolean multiple, UnackedDeliveries.Taker taker) {
+    private void settle(long tag, boolean multiple, Settlement how) {
+        ChannelTransaction with = transaction;
+        UnackedDeliveries.Taker taker = with == null
+                ? (taken, consumer, id) -> consumer.settle(id, how)
+                : (taken, consumer, id) -> with.settle(taken, consumer, id, how);
         boolean known;
         if (!multiple) {
             known = unacked.take(tag, taker);
@@ -406,6 +427,9 @@ final class ChannelConsumers {
             known = tag > 0 && tag <= lastTag && unacked.takeUpTo(tag, taker) > 0;
         }
         settled = true;
+        if (with != null) {
+            with.checkParts();
+        }
         if (!known) {
             throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "unknown delivery tag " + tag);
         }
@@ -415,7 +439,7 @@ final class ChannelConsumers {
         if (!requeue) {
             throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "requeue=false");
         }
-        unacked.takeUpTo(lastTag, (consumer, id) -> consumer.requeue(id, false));
+        unacked.takeUpTo(lastTag, (tag, consumer, id) -> consumer.requeue(id, false));
         settled = true;
     }
 

@@ -44,6 +44,7 @@ final class ChannelPublisher {
     private boolean confirming;
     private long sequence;
     private boolean released;
+    private @Nullable ChannelTransaction transaction;
 
     private final PublishAddresses addresses = new PublishAddresses();
     private PublishAddress address = PublishAddress.NONE;
@@ -68,7 +69,19 @@ final class ChannelPublisher {
     }
 
     void confirmSelect() {
+        if (transaction != null) {
+            throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "cannot switch from tx to confirm mode");
+        }
         confirming = true;
+    }
+
+    boolean isConfirming() {
+        return confirming;
+    }
+
+    /** From now on messages wait for a commit. */
+    void transact(ChannelTransaction with) {
+        transaction = with;
     }
 
     /** Arguments of {@code basic.publish}. */
@@ -201,7 +214,11 @@ final class ChannelPublisher {
         } else {
             append(target, topic, content, start, persistent, number);
         }
-        connection.publishes().added(this, number);
+        if (transaction == null) {
+            connection.publishes().added(this, number);
+        } else {
+            transaction.added();
+        }
     }
 
     /** The headers of the message, for exchanges that look at them. */
@@ -220,7 +237,8 @@ final class ChannelPublisher {
      * @param topic MQTT topic of a message to be retained, which is its record key; else empty
      */
     private void append(Route target, String topic, ByteBuf content, int start, boolean persistent, long number) {
-        PublishBatch batch = connection.publishes().batch();
+        ChannelTransaction with = transaction;
+        PublishBatch batch = with == null ? connection.publishes().batch() : with.batch();
         ByteBuf out = batch.buffer();
         int begin = out.writerIndex();
         batch.begin();
@@ -246,7 +264,11 @@ final class ChannelPublisher {
                     AmqpDirectMessage.encode(
                             out, begin, headersAt, headers, connection.ctx().alloc()),
                     timestamp);
-            connection.publishes().direct().add(direct, target);
+            if (with == null) {
+                connection.publishes().direct().add(direct, target);
+            } else {
+                with.direct(direct, target);
+            }
             direct.release();
         }
         if (target.stored().isEmpty()) {
@@ -296,7 +318,8 @@ final class ChannelPublisher {
     }
 
     private void returnMessage(ByteBuf content, int start) {
-        ByteBuf out = connection.output().buffer();
+        ChannelTransaction with = transaction;
+        ByteBuf out = with == null ? connection.output().buffer() : with.returns();
         FrameWriter.method(
                 out,
                 channel,
@@ -311,7 +334,9 @@ final class ChannelPublisher {
                 start,
                 bodyLength,
                 connection.frameMax());
-        connection.output().wrote();
+        if (with == null) {
+            connection.output().wrote();
+        }
     }
 
     /**

@@ -30,7 +30,7 @@ final class Failures {
         if (cause instanceof LogException log) {
             return switch (log.reason()) {
                 case DISK_FULL, OVERLOADED -> new AmqpException(ReplyCode.RESOURCE_ERROR, text);
-                case BATCH_TOO_LARGE -> new AmqpException(ReplyCode.PRECONDITION_FAILED, text);
+                case BATCH_TOO_LARGE, QUEUE_FULL -> new AmqpException(ReplyCode.PRECONDITION_FAILED, text);
                 default -> new AmqpException(ReplyCode.INTERNAL_ERROR, text);
             };
         }

@@ -8,7 +8,7 @@ import java.util.concurrent.atomic.LongAdder;
 /**
  * What all connections of a gateway share.
  *
- * @param bodyBytes bytes of bodies that all connections have received in part
+ * @param bodyBytes bytes of bodies that all connections have received in part, and of their open transactions
  * @param received messages published
  * @param sent messages delivered
  */
@@ -22,13 +22,21 @@ record Shared(
         LongAdder received,
         LongAdder sent,
         String version) {
-    /** Most that unfinished messages may take, over all connections, bytes: a quarter of what the JVM may take. */
+    /** Most that unfinished messages and open transactions may take, over all connections, bytes: a quarter of what the JVM may take. */
     private static final long ALL_BODIES = Runtime.getRuntime().maxMemory() / 4;
 
-    /** Unfinished messages of one connection, in messages of the largest size. */
+    /** Either of one connection, in messages of the largest size. */
     private static final int LARGEST_BODIES = 4;
 
     BodyBudget newBodyBudget() {
-        return new BodyBudget(bodyBytes, ALL_BODIES, (long) LARGEST_BODIES * settings.maxMessageBytes());
+        return newBudget("unfinished messages");
+    }
+
+    BodyBudget newTransactionBudget() {
+        return newBudget("open transactions");
+    }
+
+    private BodyBudget newBudget(String what) {
+        return new BodyBudget(what, bodyBytes, ALL_BODIES, (long) LARGEST_BODIES * settings.maxMessageBytes());
     }
 }

@@ -1,6 +1,10 @@
 package io.sluice.amqp091.connection;
 
+import io.sluice.queue.Settlement;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -10,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 final class UnackedDeliveries {
     /** Told about each delivery taken. */
     interface Taker {
-        void take(ChannelConsumer consumer, long deliveryId);
+        void take(long tag, ChannelConsumer consumer, long deliveryId);
     }
 
     private long[] tags = new long[16];
@@ -58,6 +62,18 @@ final class UnackedDeliveries {
         return taken;
     }
 
+    /** Puts deliveries back that were taken and not settled. */
+    void putBack(List<ChannelTransaction.Settled> taken) {
+        List<ChannelTransaction.Settled> all = new ArrayList<>(taken);
+        takeUpTo(
+                Long.MAX_VALUE,
+                (tag, consumer, id) -> all.add(new ChannelTransaction.Settled(tag, consumer, id, Settlement.RELEASED)));
+        all.sort(Comparator.comparingLong(ChannelTransaction.Settled::tag));
+        for (ChannelTransaction.Settled one : all) {
+            add(one.tag(), one.consumer(), one.deliveryId());
+        }
+    }
+
     private boolean takeAt(int at, Taker taker) {
         ChannelConsumer consumer = consumers[at];
         if (consumer == null) {
@@ -65,7 +81,7 @@ final class UnackedDeliveries {
         }
         consumers[at] = null;
         open--;
-        taker.take(consumer, ids[at]);
+        taker.take(tags[at], consumer, ids[at]);
         return true;
     }
 

@@ -47,7 +47,12 @@ class MethodTest {
                 new BasicMethod.Recover(true),
                 new ConfirmMethod.Select(true),
                 new ConfirmMethod.SelectOk(),
-                new TxMethod.Any(10));
+                new TxMethod.Select(),
+                new TxMethod.SelectOk(),
+                new TxMethod.Commit(),
+                new TxMethod.CommitOk(),
+                new TxMethod.Rollback(),
+                new TxMethod.RollbackOk());
     }
 
     @ParameterizedTest

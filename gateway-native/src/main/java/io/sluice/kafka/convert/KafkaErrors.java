@@ -42,7 +42,7 @@ public final class KafkaErrors {
             case STREAM_NOT_FOUND -> Errors.UNKNOWN_TOPIC_OR_PARTITION;
             case STREAM_EXISTS -> Errors.TOPIC_ALREADY_EXISTS;
             case DISK_FULL, FENCED, IO_ERROR -> Errors.KAFKA_STORAGE_ERROR;
-            case OVERLOADED -> Errors.REQUEST_TIMED_OUT;
+            case OVERLOADED, QUEUE_FULL -> Errors.REQUEST_TIMED_OUT;
             case CLOSED -> Errors.NOT_LEADER_OR_FOLLOWER;
         };
     }

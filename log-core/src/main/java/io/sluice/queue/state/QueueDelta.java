@@ -21,6 +21,8 @@ public final class QueueDelta {
     private long[] failedPositions = EMPTY;
     private int[] failedCounts = new int[0];
     private int failedCount;
+    private long[] rejected = EMPTY;
+    private int rejectedCount;
     // by priority and partition
     private int[] deliveredPlaces = new int[0];
     private long[] deliveredBelow = EMPTY;
@@ -47,6 +49,14 @@ public final class QueueDelta {
         }
         failedPositions[failedCount] = position;
         failedCounts[failedCount++] = deliveryCount;
+    }
+
+    /** The message at this position goes to the dead letters and to nobody else. */
+    public void rejected(long position) {
+        if (rejectedCount == rejected.length) {
+            rejected = Arrays.copyOf(rejected, Math.max(4, rejectedCount * 2));
+        }
+        rejected[rejectedCount++] = position;
     }
 
     /**
@@ -110,12 +120,17 @@ public final class QueueDelta {
                 StateCodec.writeLong(out, position);
             }
         }
+        StateCodec.writeLong(out, rejectedCount);
+        for (int i = 0; i < rejectedCount; i++) {
+            StateCodec.writeLong(out, rejected[i]);
+        }
     }
 
     /** Forgets what was written. */
     public void clear() {
         settledCount = 0;
         failedCount = 0;
+        rejectedCount = 0;
         Arrays.fill(deliveredChanged, false);
         purgedBelow = EMPTY;
         notPurged = EMPTY;

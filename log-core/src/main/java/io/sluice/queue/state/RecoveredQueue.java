@@ -36,6 +36,7 @@ final class RecoveredQueue {
 
     private Roaring64Bitmap settled = new Roaring64Bitmap();
     private Map<Long, Integer> failures = new HashMap<>();
+    private Set<Long> rejected = new HashSet<>();
     private final Map<Long, long[]> deliveredBelow = new HashMap<>();
     private final long[] purgedBelow;
     private Set<Long> notPurged = Set.of();
@@ -93,6 +94,10 @@ final class RecoveredQueue {
 
     void failed(long position, int count) {
         failures.put(position, count);
+    }
+
+    void rejected(long position) {
+        rejected.add(position);
     }
 
     void deliveredBelow(int partition, int priority, long offset) {
@@ -172,6 +177,7 @@ final class RecoveredQueue {
         replayedCount = 0;
         settled = new Roaring64Bitmap();
         failures = Map.of();
+        rejected = Set.of();
         deliveredBelow.clear();
         notPurged = Set.of();
     }
@@ -204,7 +210,12 @@ final class RecoveredQueue {
         long now = failed == null || failed <= Reference.deliveryCount(state)
                 ? state
                 : Reference.withDeliveryCount(state, failed);
+        boolean out = rejected.contains(position);
+        if (out) {
+            now = Reference.asRejected(now);
+        }
         return failed != null
+                        || out
                         || wasDelivered(position, QueueDelta.ALL_PRIORITIES)
                         || wasDelivered(position, Reference.priority(state))
                 ? Reference.asRedelivered(now)

@@ -55,10 +55,11 @@ public final class RecoveredState {
      */
     public void apply(ByteBuf in) {
         int version = in.readByte();
-        if (version != StateCodec.VERSION) {
+        if (version < StateCodec.OLDEST_VERSION || version > StateCodec.VERSION) {
             throw new io.sluice.log.LogException(
                     io.sluice.log.LogException.Reason.UNSUPPORTED_FORMAT,
-                    "queue journal record of version " + version + "; this build reads version " + StateCodec.VERSION);
+                    "queue journal record of version " + version + "; this build reads versions "
+                            + StateCodec.OLDEST_VERSION + " to " + StateCodec.VERSION);
         }
         int type = in.readByte();
         switch (type) {
@@ -74,7 +75,7 @@ public final class RecoveredState {
                 close(queues.remove(id));
                 close(building.remove(id));
             }
-            case StateCodec.DELTA -> applyDelta(in);
+            case StateCodec.DELTA -> applyDelta(in, version);
             case StateCodec.BEGIN -> begin(in);
             case StateCodec.WAITING -> {
                 RecoveredQueue queue = queue(building, StateCodec.readLong(in));
@@ -251,7 +252,7 @@ public final class RecoveredState {
         return queue == null ? -1 : queue.visitArrived(from, max, visitor);
     }
 
-    private void applyDelta(ByteBuf in) {
+    private void applyDelta(ByteBuf in, int version) {
         long id = StateCodec.readLong(in);
         RecoveredQueue before = queues.get(id);
         RecoveredQueue next = checkpointing ? queue(building, id) : null;
@@ -284,6 +285,11 @@ public final class RecoveredState {
                 except.add(StateCodec.readLong(in));
             }
             apply(before, next, queue -> queue.purged(below, except));
+        }
+        long rejected = version < StateCodec.VERSION ? 0 : StateCodec.readLong(in);
+        for (; rejected > 0; rejected--) {
+            long position = StateCodec.readLong(in);
+            apply(before, next, queue -> queue.rejected(position));
         }
     }
 

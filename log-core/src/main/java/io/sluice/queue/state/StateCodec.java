@@ -7,14 +7,15 @@ import io.sluice.log.LogException;
  * Records of the queue journal. All numbers are unsigned varlongs (7 bits per byte, low first) unless noted.
  *
  * <pre>
- * every record   version (1 byte, 2), type (1 byte)
+ * every record   version (1 byte, 3; 2 is read), type (1 byte)
  * 1 created      queue
  * 2 deleted      queue
  * 3 delta        queue,
  *                n, n × (partition, priority or 256 for all, delivered below this offset),
  *                n, n × (position, delivery count),
  *                n, n × (gap to the end of the range before, length - 1)       settled positions,
- *                n, n × (partition, purged below this offset), and if n > 0: m, m × position that was not purged
+ *                n, n × (partition, purged below this offset), and if n > 0: m, m × position that was not purged,
+ *                n, n × position of a message rejected by a transaction: it waits for its dead letter to be stored
  * 4 begin        order (4 bytes), n, n × offset below which the indexes of this checkpoint hold everything
  * 5 waiting      queue, n, n references by ReferenceCodec                      never delivered, in queue order
  * 6 end          a checkpoint counts only with its end; it replaces all before its begin
@@ -30,7 +31,10 @@ import io.sluice.log.LogException;
  * checkpoint. The order is the one of {@code TargetSet} at the begin: later ones compare to it in 32 bits.
  */
 public final class StateCodec {
-    static final int VERSION = 2;
+    static final int VERSION = 3;
+    /** Its deltas end before the rejected ones. */
+    static final int OLDEST_VERSION = 2;
+
     static final int CREATED = 1;
     static final int DELETED = 2;
     static final int DELTA = 3;

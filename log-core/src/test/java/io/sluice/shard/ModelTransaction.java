@@ -1,0 +1,160 @@
+package io.sluice.shard;
+
+import static io.sluice.shard.Invariant.A_TRANSACTION_IS_ALL_OR_NOTHING;
+
+import io.sluice.log.Durability;
+import io.sluice.queue.Settlement;
+import io.sluice.shard.CoreModel.Copy;
+import io.sluice.shard.CoreModel.Message;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A transaction whose client has no answer yet. */
+final class ModelTransaction {
+    private final List<Part> parts = new ArrayList<>();
+    private final List<Message> messages;
+    private String committed = "";
+    private String missing = "";
+
+    private record Part(Copy copy, Settlement how) {}
+
+    ModelTransaction(List<Message> messages) {
+        this.messages = messages;
+    }
+
+    /** The transaction settles this one, too. */
+    void settle(Copy copy, Settlement how) {
+        parts.add(new Part(copy, how));
+    }
+
+    List<Message> messages() {
+        return messages;
+    }
+
+    /** The shard has it. */
+    void submitted() {
+        for (Part part : parts) {
+            part.copy().pending = this;
+            part.copy().pendingHow = part.how();
+        }
+    }
+
+    /** It is in force, for good. */
+    void committed() {
+        for (Part part : parts) {
+            if (part.copy().pending == this) {
+                applied(part.copy());
+            }
+        }
+    }
+
+    /** Nothing of it has happened. */
+    void refused() {
+        for (Part part : parts) {
+            part.copy().pending = null;
+        }
+    }
+
+    /** The copy shows, before the client knows, that it is in force. */
+    static void applied(Copy copy) {
+        Settlement how = copy.pendingHow;
+        copy.pending = null;
+        copy.how = how + " by a transaction";
+        boolean target = copy.queue.hasDeadLetters;
+        switch (how) {
+            case ACKED -> settled(copy);
+            case RELEASED -> {}
+            case FAILED -> {
+                copy.failures++;
+                copy.journaledFailures = copy.failures;
+                copy.failuresFrom = 0;
+                copy.failuresTo = 0;
+                if (copy.queue.isOverLimit(copy.failures)) {
+                    copy.settled = true;
+                    copy.rejected = target;
+                    copy.forGood = !target;
+                }
+            }
+            case REJECTED -> {
+                settled(copy);
+                copy.rejected = target;
+                copy.forGood = !target;
+                copy.rejectedForGood = target;
+            }
+        }
+    }
+
+    private static void settled(Copy copy) {
+        copy.settled = true;
+        copy.forGood = true;
+    }
+
+    /** True if the copy is away once the transaction is in force. */
+    static boolean mayTake(Copy copy) {
+        return copy.pending != null
+                && switch (copy.pendingHow) {
+                    case ACKED -> true;
+                    case RELEASED -> false;
+                    case FAILED -> !copy.queue.hasDeadLetters && copy.queue.isOverLimit(copy.failures + 1);
+                    case REJECTED -> !copy.queue.hasDeadLetters;
+                };
+    }
+
+    /** A start has found the copy. */
+    static void found(Copy copy, int deliveryCount, boolean rejected) {
+        ModelTransaction of = copy.pending;
+        if (of == null) {
+            return;
+        }
+        switch (copy.pendingHow) {
+            case ACKED -> of.seen(copy.message, false);
+            case RELEASED -> {}
+            case FAILED -> of.seen(copy.message, deliveryCount > copy.failures);
+            case REJECTED -> of.seen(copy.message, rejected);
+        }
+        if (copy.pendingHow == Settlement.FAILED) {
+            copy.failures = deliveryCount;
+        }
+    }
+
+    /** A start has not found the copy, which nothing else can have taken. */
+    static void gone(Copy copy) {
+        copy.pending.seen(copy.message, true);
+    }
+
+    private void seen(Message message, boolean inForce) {
+        if (inForce) {
+            committed += " m" + message.serial;
+        } else {
+            missing += " m" + message.serial;
+        }
+    }
+
+    /**
+     * All that a start shows is known: it is all there or not at all.
+     *
+     * @param calm true if neither the page cache went nor a call failed: else the log may keep a part of a pass that nobody was told of
+     */
+    void judge(boolean calm) {
+        for (Message message : messages) {
+            message.streams.forEach(stream -> seen(message, stream.seen.contains(message.serial)));
+            for (Copy copy : message.copies) {
+                boolean mayBeAway = !copy.queue.durable
+                        || copy.queue.deleted
+                        || message.asked == Durability.MEMORY
+                        || copy.settled && copy.gone;
+                if (!mayBeAway) {
+                    seen(message, !copy.gone);
+                }
+            }
+        }
+        for (Part part : parts) {
+            part.copy().pending = null;
+        }
+        A_TRANSACTION_IS_ALL_OR_NOTHING.hold(
+                !calm || committed.isEmpty() || missing.isEmpty(),
+                "of a transaction%s is there and%s is not",
+                committed,
+                missing);
+    }
+}
