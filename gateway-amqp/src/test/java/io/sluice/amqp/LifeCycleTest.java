@@ -211,13 +211,12 @@ class LifeCycleTest {
                         540,
                         true,
                         "unknown queue argument",
-                        c -> c.queueDeclare("t", false, false, false, Map.of("x-consumer-timeout", 1000))),
+                        c -> c.queueDeclare("t", false, false, false, Map.of("x-log", true))),
                 refused(
                         540,
                         true,
                         "unknown consumer argument",
-                        c -> c.basicConsume("present", true, Map.of("x-stream-offset", 1), (t, d) -> {}, t -> {})),
-                refused(540, true, "consuming a stream", c -> c.basicConsume("log", (t, d) -> {}, t -> {})),
+                        c -> c.basicConsume("present", true, Map.of("x-group", "g"), (t, d) -> {}, t -> {})),
                 refused(406, false, "unknown exchange type", c -> c.exchangeDeclare("u", "x-unknown")));
     }
 

@@ -200,7 +200,7 @@ class RabbitClientTest extends ClientTest {
         assertThat(replyCode(fourth.getCloseReason())).isEqualTo(406);
         assertThat(connection.isOpen()).isTrue();
         Channel fifth = connection.createChannel();
-        assertThatThrownBy(() -> fifth.queueDeclare("u", false, false, false, Map.of("x-consumer-timeout", 1000)))
+        assertThatThrownBy(() -> fifth.queueDeclare("u", false, false, false, Map.of("x-log", true)))
                 .satisfies(e -> assertThat(replyCode(e)).isEqualTo(540));
         await().until(() -> !connection.isOpen());
     }

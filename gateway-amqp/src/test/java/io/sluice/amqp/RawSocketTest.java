@@ -323,7 +323,14 @@ class RawSocketTest {
         AmqpSettings hasty = new AmqpSettings(
                 1,
                 new Amqp091Settings(
-                        d.channelMax(), d.frameMax(), d.handshakeFrameMax(), d.heartbeatSeconds(), 1, 1 << 20, null));
+                        d.channelMax(),
+                        d.frameMax(),
+                        d.handshakeFrameMax(),
+                        d.heartbeatSeconds(),
+                        1,
+                        1 << 20,
+                        0,
+                        null));
         try (TestBroker strict = new TestBroker(own, new DiskFileSystem(), CoreSettings.DEFAULT, hasty)) {
             try (RawPeer silent = new RawPeer(strict.port());
                     RawPeer headerOnly = new RawPeer(strict.port());

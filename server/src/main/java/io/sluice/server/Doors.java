@@ -93,6 +93,7 @@ final class Doors {
                         limits.heartbeatSeconds(),
                         config.connectSeconds(),
                         config.amqp().maxMessageBytes(),
+                        config.amqp().consumerTimeoutMillis(),
                         config.durability()));
     }
 

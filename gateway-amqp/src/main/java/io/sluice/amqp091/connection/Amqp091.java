@@ -35,6 +35,13 @@ public final class Amqp091 {
     /** Watches the disk; called once, before connections. */
     public void start() {
         shared.broker().engine().onDiskState(this::diskChanged);
+        shared.broker().onStreamsChanged(this::streamsChanged);
+    }
+
+    private void streamsChanged() {
+        for (AmqpConnection connection : connections) {
+            connection.ctx().executor().execute(connection::streamsChanged);
+        }
     }
 
     private void diskChanged(DiskState state) {

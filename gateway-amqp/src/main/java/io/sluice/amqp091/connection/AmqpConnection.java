@@ -529,6 +529,12 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         }
     }
 
+    void streamsChanged() {
+        if (!isClosed()) {
+            channels.values().forEach(channel -> channel.consumers().streamsChanged());
+        }
+    }
+
     boolean hasConsumers() {
         for (AmqpChannel channel : channels.values()) {
             if (channel.consumers().isConsuming()) {

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * window is granted again as deliveries leave, so a client that does not read holds at most {@value #WINDOW} messages. Confined
  * to the loop.
  */
-final class ChannelConsumer implements DeliverySink {
+final class ChannelConsumer implements DeliverySink, Settler {
     /** Deliveries on their way to a client without prefetch. */
     static final int WINDOW = 512;
 
@@ -27,6 +27,7 @@ final class ChannelConsumer implements DeliverySink {
     private final boolean noAck;
     private final boolean get;
     private final int prefetch;
+    private final long timeoutMillis;
     /** Deliveries that may be unsettled here, 0 = no limit. */
     private int window;
 
@@ -41,7 +42,15 @@ final class ChannelConsumer implements DeliverySink {
     private boolean dirty;
     private @Nullable String closedReason;
 
-    ChannelConsumer(ChannelConsumers channel, String tag, QueueRef queue, boolean noAck, boolean get, int prefetch) {
+    ChannelConsumer(
+            ChannelConsumers channel,
+            String tag,
+            QueueRef queue,
+            boolean noAck,
+            boolean get,
+            int prefetch,
+            long timeoutMillis) {
+        this.timeoutMillis = timeoutMillis;
         this.channel = channel;
         this.tag = tag;
         this.tagBytes = tag.getBytes(UTF_8);
@@ -174,14 +183,20 @@ final class ChannelConsumer implements DeliverySink {
         }
     }
 
-    void ack(long deliveryId) {
+    @Override
+    public long timeoutMillis() {
+        return timeoutMillis;
+    }
+
+    private void ack(long deliveryId) {
         if (attachment != null) {
             attachment.ack(deliveryId);
         }
         settled();
     }
 
-    void settle(long deliveryId, Settlement how) {
+    @Override
+    public void settle(long deliveryId, Settlement how) {
         switch (how) {
             case ACKED -> ack(deliveryId);
             case RELEASED -> requeue(deliveryId, false);
@@ -190,26 +205,26 @@ final class ChannelConsumer implements DeliverySink {
         }
     }
 
-    /** Settles with a transaction. */
-    void settle(Transaction transaction, long deliveryId, Settlement how) {
+    @Override
+    public void settle(Transaction transaction, long deliveryId, Settlement how) {
         if (attachment != null) {
             transaction.settle(attachment, deliveryId, how);
         }
     }
 
-    /** A transaction that has settled a delivery is in force. */
-    void settledByTransaction() {
+    @Override
+    public void settledByTransaction() {
         settled();
     }
 
-    void reject(long deliveryId) {
+    private void reject(long deliveryId) {
         if (attachment != null) {
             attachment.reject(deliveryId);
         }
         settled();
     }
 
-    void requeue(long deliveryId, boolean failed) {
+    private void requeue(long deliveryId, boolean failed) {
         release(deliveryId, failed);
         settled();
     }

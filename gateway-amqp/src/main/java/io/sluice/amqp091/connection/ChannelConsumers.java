@@ -1,16 +1,13 @@
 package io.sluice.amqp091.connection;
 
-import io.netty.buffer.ByteBuf;
 import io.sluice.access.Caller;
 import io.sluice.access.Operation;
 import io.sluice.access.Resource;
 import io.sluice.amqp091.codec.AmqpException;
 import io.sluice.amqp091.codec.BasicMethod;
-import io.sluice.amqp091.codec.FrameWriter;
 import io.sluice.amqp091.codec.Method;
-import io.sluice.amqp091.codec.Protocol;
 import io.sluice.amqp091.codec.ReplyCode;
-import io.sluice.amqp091.convert.OutboundMessage;
+import io.sluice.log.StreamInfo;
 import io.sluice.message.RecordView;
 import io.sluice.queue.DeliveryBatch;
 import io.sluice.queue.QueueConsumer;
@@ -29,7 +26,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,10 +48,10 @@ final class ChannelConsumers {
     private final UnackedDeliveries unacked = new UnackedDeliveries();
     private final Deque<Parked> parked = new ArrayDeque<>();
     private final RecordView record = new RecordView();
-    private final OutboundMessage message = new OutboundMessage();
+    private final DeliveryWriter writer;
+    private final StreamConsumers streams;
+    private final AcknowledgementTimeouts timeouts;
     private @Nullable ReplyConsumer replies;
-    private final Consumer<ByteBuf> properties = message::writeProperties;
-    private long lastTag;
     private int prefetch;
     private int channelPrefetch;
     private boolean flowing = true;
@@ -66,6 +62,9 @@ final class ChannelConsumers {
     ChannelConsumers(AmqpConnection connection, AmqpChannel channel) {
         this.connection = connection;
         this.channel = channel;
+        this.writer = new DeliveryWriter(connection, channel.number());
+        this.streams = new StreamConsumers(connection, channel, this, writer, unacked);
+        this.timeouts = new AcknowledgementTimeouts(connection, channel.number(), writer, unacked);
     }
 
     Executor executor() {
@@ -73,7 +72,7 @@ final class ChannelConsumers {
     }
 
     boolean isConsuming() {
-        return !byTag.isEmpty() || replies != null || unacked.size() > 0;
+        return !byTag.isEmpty() || !streams.isEmpty() || replies != null || unacked.size() > 0;
     }
 
     void method(BasicMethod method) {
@@ -118,7 +117,11 @@ final class ChannelConsumers {
         QueueRef queue = connection.host().table().queue(resolved);
         if (queue == null) {
             if (connection.host().table().stream(resolved) != null) {
-                throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "consuming from stream '" + resolved + "'");
+                throw new AmqpException(
+                        ReplyCode.NOT_IMPLEMENTED,
+                        "basic.get not supported by stream queues "
+                                + ArgumentChecks.named(
+                                        resolved, connection.host().name()));
             }
             throw Entities.noQueue(connection, resolved);
         }
@@ -164,15 +167,16 @@ final class ChannelConsumers {
             connection.replyDropped();
             return;
         }
-        message.read(reply, 0);
-        writeDelivery(consumer.tagBytes(), ++lastTag, false, reply);
+        writer.deliver(consumer.tagBytes(), false, reply, 0);
         connection.shared().sent().increment();
         connection.output().wrote();
     }
 
     private String freeTag(BasicMethod.Consume consume) {
         String tag = consume.consumerTag().isEmpty() ? "amq.ctag-" + RandomNames.uuid() : consume.consumerTag();
-        if (byTag.containsKey(tag) || replies != null && replies.tag().equals(tag)) {
+        if (byTag.containsKey(tag)
+                || streams.has(tag)
+                || replies != null && replies.tag().equals(tag)) {
             throw new AmqpException(ReplyCode.NOT_ALLOWED, "attempt to reuse consumer tag '" + tag + "'");
         }
         return tag;
@@ -186,21 +190,29 @@ final class ChannelConsumers {
         if (consume.noLocal()) {
             throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "no_local=true");
         }
-        for (String argument : consume.arguments().keySet()) {
-            if (argument.startsWith("x-") && !argument.equals("x-priority")) {
-                throw new AmqpException(
-                        ReplyCode.NOT_IMPLEMENTED, "consumer argument '" + argument + "' is not supported");
-            }
+        StreamInfo stream = stream(consume.queue());
+        if (stream != null) {
+            streams.consume(
+                    consume,
+                    channel.entities().resolve(consume.queue()),
+                    stream,
+                    freeTag(consume),
+                    prefetch,
+                    channelPrefetch > 0);
+            return;
         }
         QueueRef queue = queue(consume.queue());
         String tag = freeTag(consume);
         QueueSpec spec = queue.spec();
-        long priority = new ArgumentChecks(spec.vhost(), spec.name(), consume.arguments()).number("x-priority", 0);
+        ArgumentChecks checks = new ArgumentChecks(spec.vhost(), spec.name(), consume.arguments());
+        ConsumerArguments.checkQueue(checks, consume.arguments());
+        long priority = checks.number(ConsumerArguments.PRIORITY, 0);
+        long timeout = checks.notNegative(ConsumerArguments.TIMEOUT, timeout(spec));
         if (consume.exclusive()
                 && (queue.stats().consumers() > 0 || spec.policy().singleActiveConsumer())) {
             throw inUse(queue);
         }
-        ChannelConsumer consumer = new ChannelConsumer(this, tag, queue, consume.noAck(), false, prefetch);
+        ChannelConsumer consumer = new ChannelConsumer(this, tag, queue, consume.noAck(), false, prefetch, timeout);
         QueueConsumer end = attach(
                 consumer,
                 new QueueRef.ConsumerSpec(
@@ -221,8 +233,30 @@ final class ChannelConsumers {
             if (!consume.noWait()) {
                 channel.reply(new BasicMethod.ConsumeOk(tag));
             }
+            if (!consume.noAck()) {
+                timeouts.expect(timeout);
+            }
             consumer.begin();
         });
+    }
+
+    /** How long deliveries of a queue may stay unacknowledged, ms, 0 = for ever. */
+    private long timeout(QueueSpec spec) {
+        QueueDeclaration declaration = connection.host().table().queueDeclaration(spec.name());
+        String own = declaration == null ? null : declaration.arguments().get(ConsumerArguments.TIMEOUT);
+        return own == null ? connection.shared().settings().consumerTimeoutMillis() : Long.parseLong(own);
+    }
+
+    private @Nullable StreamInfo stream(String name) {
+        String resolved = channel.entities().resolve(name);
+        if (connection.host().table().queue(resolved) != null) {
+            return null;
+        }
+        StreamInfo stream = connection.host().table().stream(resolved);
+        if (stream != null) {
+            Entities.permit(connection, Operation.READ, Resource.Kind.STREAM, resolved);
+        }
+        return stream;
     }
 
     private static int clamp(long priority) {
@@ -246,7 +280,9 @@ final class ChannelConsumers {
         ChannelConsumer consumer = byTag.remove(cancel.consumerTag());
         CompletableFuture<@Nullable Void> gone = new CompletableFuture<>();
         if (consumer == null) {
-            cancelReplies(cancel.consumerTag());
+            if (!streams.cancel(cancel.consumerTag())) {
+                cancelReplies(cancel.consumerTag());
+            }
             gone.complete(null);
         } else {
             returnParked(consumer);
@@ -264,7 +300,11 @@ final class ChannelConsumers {
     private void get(BasicMethod.Get get) {
         QueueRef queue = queue(get.queue());
         refuseGetFromQuorumWithSingleActive(queue);
-        ChannelConsumer consumer = new ChannelConsumer(this, "basic.get", queue, get.noAck(), true, 0);
+        ChannelConsumer consumer =
+                new ChannelConsumer(this, "basic.get", queue, get.noAck(), true, 0, timeout(queue.spec()));
+        if (!get.noAck()) {
+            timeouts.expect(consumer.timeoutMillis());
+        }
         flushSettlements();
         QueueConsumer end =
                 attach(consumer, QueueRef.ConsumerSpec.pulling(connection + " " + consumer.tag(), get.noAck()));
@@ -354,54 +394,17 @@ final class ChannelConsumers {
     }
 
     private void write(ChannelConsumer consumer, DeliveryBatch batch, int i) {
-        long tag = ++lastTag;
         batch.record(i, record);
-        message.read(record, batch.deliveryCount(i));
-        if (consumer.isGet()) {
-            ByteBuf out = connection.output().buffer();
-            int start = FrameWriter.begin(out, Protocol.FRAME_METHOD, channel.number());
-            out.writeInt(Protocol.BASIC_GET_OK);
-            writeEnvelope(out, tag, batch.redelivered(i));
-            out.writeInt(
-                    (int) Math.min(Integer.MAX_VALUE, consumer.queue().stats().ready()));
-            FrameWriter.end(out, start);
-            writeContent(out, record);
-        } else {
-            writeDelivery(consumer.tagBytes(), tag, batch.redelivered(i), record);
-        }
+        long tag = consumer.isGet()
+                ? writer.got(batch.redelivered(i), record, batch.deliveryCount(i), remaining(consumer))
+                : writer.deliver(consumer.tagBytes(), batch.redelivered(i), record, batch.deliveryCount(i));
         if (!consumer.isNoAck()) {
             unacked.add(tag, consumer, batch.deliveryId(i));
         }
     }
 
-    /** Writes {@code basic.deliver} with the message that was read. */
-    private void writeDelivery(byte[] consumerTag, long tag, boolean redelivered, RecordView content) {
-        ByteBuf out = connection.output().buffer();
-        int start = FrameWriter.begin(out, Protocol.FRAME_METHOD, channel.number());
-        out.writeInt(Protocol.BASIC_DELIVER);
-        out.writeByte(consumerTag.length);
-        out.writeBytes(consumerTag);
-        writeEnvelope(out, tag, redelivered);
-        FrameWriter.end(out, start);
-        writeContent(out, content);
-    }
-
-    private void writeEnvelope(ByteBuf out, long tag, boolean redelivered) {
-        out.writeLong(tag);
-        out.writeBoolean(redelivered);
-        message.writeExchange(out);
-        message.writeRoutingKey(out);
-    }
-
-    private void writeContent(ByteBuf out, RecordView content) {
-        FrameWriter.content(
-                out,
-                channel.number(),
-                properties,
-                content.buffer(),
-                content.valueStart(),
-                Math.max(0, content.valueLength()),
-                connection.frameMax());
+    private static int remaining(ChannelConsumer consumer) {
+        return (int) Math.min(Integer.MAX_VALUE, consumer.queue().stats().ready());
     }
 
     void ack(long tag, boolean multiple) {
@@ -421,10 +424,10 @@ final class ChannelConsumers {
         if (!multiple) {
             known = unacked.take(tag, taker);
         } else if (tag == 0) {
-            unacked.takeUpTo(lastTag, taker);
+            unacked.takeUpTo(writer.lastTag(), taker);
             known = true;
         } else {
-            known = tag > 0 && tag <= lastTag && unacked.takeUpTo(tag, taker) > 0;
+            known = tag > 0 && tag <= writer.lastTag() && unacked.takeUpTo(tag, taker) > 0;
         }
         settled = true;
         if (with != null) {
@@ -439,7 +442,7 @@ final class ChannelConsumers {
         if (!requeue) {
             throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "requeue=false");
         }
-        unacked.takeUpTo(lastTag, (tag, consumer, id) -> consumer.requeue(id, false));
+        unacked.takeUpTo(writer.lastTag(), (tag, consumer, id) -> consumer.settle(id, Settlement.RELEASED));
         settled = true;
     }
 
@@ -468,6 +471,7 @@ final class ChannelConsumers {
             consumer.replenish(connection.output().isWritable());
             consumer.flush();
         }
+        streams.resume();
     }
 
     /** Settlements of this read go to the shard; called once per read. */
@@ -481,6 +485,9 @@ final class ChannelConsumers {
         }
         for (ChannelConsumer consumer : new ArrayList<>(attached)) {
             consumer.flush();
+        }
+        if (!streams.isEmpty()) {
+            streams.resume();
         }
     }
 
@@ -507,9 +514,24 @@ final class ChannelConsumers {
     void closed(ChannelConsumer consumer, boolean told) {
         attached.remove(consumer);
         boolean known = byTag.remove(consumer.tag(), consumer);
-        if (known && !told && !released && connection.clientCan("consumer_cancel_notify")) {
-            channel.reply(new BasicMethod.Cancel(consumer.tag(), true));
+        if (known && !told) {
+            tellCancelled(consumer.tag());
         }
+    }
+
+    /** The broker ended a consumer. */
+    void tellCancelled(String tag) {
+        if (!released && connection.clientCan("consumer_cancel_notify")) {
+            channel.reply(new BasicMethod.Cancel(tag, true));
+        }
+    }
+
+    boolean isFlowing() {
+        return flowing;
+    }
+
+    void streamsChanged() {
+        streams.streamsChanged();
     }
 
     /** A consumer left its queue. */
@@ -535,6 +557,8 @@ final class ChannelConsumers {
         }
         released = true;
         cancelReplies(null);
+        streams.release();
+        timeouts.stop();
         for (Parked entry : parked) {
             entry.batch().release();
         }

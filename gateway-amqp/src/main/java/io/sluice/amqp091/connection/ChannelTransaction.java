@@ -39,7 +39,7 @@ final class ChannelTransaction {
     private int bytes;
 
     /** A delivery that the client has settled. */
-    record Settled(long tag, ChannelConsumer consumer, long deliveryId, Settlement how) {}
+    record Settled(long tag, Settler consumer, long deliveryId, Settlement how) {}
 
     private record Direct(AmqpDirectMessage message, Route route) {}
 
@@ -121,7 +121,7 @@ final class ChannelTransaction {
     }
 
     /** A delivery is settled with the transaction. */
-    void settle(long tag, ChannelConsumer consumer, long deliveryId, Settlement how) {
+    void settle(long tag, Settler consumer, long deliveryId, Settlement how) {
         settled.add(new Settled(tag, consumer, deliveryId, how));
     }
 

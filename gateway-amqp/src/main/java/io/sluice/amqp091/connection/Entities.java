@@ -8,7 +8,10 @@ import io.sluice.amqp091.codec.Method;
 import io.sluice.amqp091.codec.QueueMethod;
 import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.amqp091.convert.BindingTable;
-import io.sluice.log.StreamConfig;
+import io.sluice.amqp091.stream.StreamSettings;
+import io.sluice.log.LogPartition;
+import io.sluice.log.PartitionId;
+import io.sluice.log.StreamInfo;
 import io.sluice.queue.QueueRef;
 import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
@@ -261,9 +264,21 @@ final class Entities {
             refuseReserved("queue", name);
         }
         locks.check(vhost, name, connection);
+        if (!arguments.type().equals("classic")) {
+            refuseTransient(
+                    declare,
+                    ArgumentChecks.named(name, vhost),
+                    arguments.isStream() && declare.queue().isEmpty());
+        }
         if (arguments.isStream()) {
-            declareStream(declare, name);
+            declareStream(declare, name, arguments.stream());
             return;
+        }
+        if (table().stream(name) != null) {
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED,
+                    "inequivalent arg 'x-queue-type' for " + ArgumentChecks.named(name, vhost) + ": received '"
+                            + arguments.type() + "' but current is 'stream'");
         }
         QueueDeclaration declaration = new QueueDeclaration(
                 name,
@@ -307,21 +322,68 @@ final class Entities {
         }
     }
 
-    private void declareStream(QueueMethod.Declare declare, String name) {
-        if (!declare.durable() || declare.exclusive() || declare.autoDelete()) {
-            throw new AmqpException(
-                    ReplyCode.PRECONDITION_FAILED,
-                    "stream '" + name + "' must be durable and neither exclusive nor auto-delete");
+    /** What RabbitMQ refuses for its replicated queue types. */
+    private static void refuseTransient(QueueMethod.Declare declare, String named, boolean server) {
+        String property = declare.autoDelete() ? "auto-delete" : declare.exclusive() ? "exclusive-owner" : null;
+        if (property == null && !declare.durable()) {
+            property = "non-durable";
         }
+        if (property != null) {
+            throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "invalid property '" + property + "' for " + named);
+        }
+        if (server) {
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED, "Cannot declare a server-named queue for this queue type");
+        }
+    }
+
+    private void declareStream(QueueMethod.Declare declare, String name, StreamSettings settings) {
+        String named = ArgumentChecks.named(name, connection.host().name());
         if (table().queue(name) != null) {
             throw new AmqpException(
-                    ReplyCode.PRECONDITION_FAILED, "inequivalent arg 'x-queue-type' for queue '" + name + "'");
+                    ReplyCode.PRECONDITION_FAILED,
+                    "inequivalent arg 'x-queue-type' for " + named + ": received 'stream' but current is '"
+                            + type(table().queueDeclaration(name)) + "'");
+        }
+        StreamSettings.Difference difference = table().stream(name) == null
+                ? null
+                : settings.difference(connection.host().streamConfigs(name));
+        if (difference != null) {
+            String wanted = "the value '" + declare.arguments().get(difference.argument()) + "'";
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED,
+                    "inequivalent arg '" + difference.argument() + "' for " + named + ": received " + wanted
+                            + " but current is "
+                            + (difference.present() == null ? "none" : "'" + difference.present() + "'"));
+        }
+        int partitions = 1;
+        StreamInfo present = table().stream(name);
+        if (present != null) {
+            partitions = present.partitions();
         }
         connection.await(
                 channel.number(),
                 declare.id(),
-                connection.host().declareStream(connection.caller(), name, 1, StreamConfig.DEFAULT, Map.of()),
+                connection
+                        .host()
+                        .declareStream(connection.caller(), name, partitions, settings.config(), settings.configs()),
                 stream -> declared(declare, name, null));
+    }
+
+    private static String type(@Nullable QueueDeclaration declaration) {
+        String type = declaration == null ? null : declaration.arguments().get("x-queue-type");
+        return type == null ? "classic" : type;
+    }
+
+    /** Messages of a stream, of all its partitions. */
+    private int streamMessages(String name) {
+        StreamInfo stream = table().stream(name);
+        long messages = 0;
+        for (int i = 0; stream != null && i < stream.partitions(); i++) {
+            LogPartition partition = connection.shared().broker().engine().partition(new PartitionId(stream.id(), i));
+            messages += partition == null ? 0 : partition.highWatermark() - partition.logStartOffset();
+        }
+        return count(Math.max(0, messages));
     }
 
     private static String randomName() {
@@ -340,7 +402,7 @@ final class Entities {
             return;
         }
         if (queue == null) {
-            channel.reply(new QueueMethod.DeclareOk(name, 0, 0));
+            channel.reply(new QueueMethod.DeclareOk(name, streamMessages(name), 0));
             return;
         }
         // the counts know of what the client sent before
@@ -363,7 +425,10 @@ final class Entities {
         QueueRef queue = table().queue(name);
         if (queue == null) {
             if (table().stream(name) != null) {
-                throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "purging stream '" + name + "'");
+                throw new AmqpException(
+                        ReplyCode.NOT_IMPLEMENTED,
+                        "queue.purge not supported by stream queues "
+                                + ArgumentChecks.named(name, connection.host().name()));
             }
             throw noQueue(connection, name);
         }

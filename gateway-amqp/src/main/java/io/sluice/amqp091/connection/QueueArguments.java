@@ -2,23 +2,26 @@ package io.sluice.amqp091.connection;
 
 import io.sluice.amqp091.codec.AmqpException;
 import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.amqp091.stream.StreamSettings;
 import io.sluice.queue.Overflow;
 import io.sluice.queue.QueuePolicy;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Arguments of {@code queue.declare}, checked as RabbitMQ 4 checks them (rabbit_amqqueue: declare_args, and the arguments that
- * each queue type takes). What is not built yet is refused with 540. Arguments that only place a queue on nodes of a cluster or
+ * each queue type takes). What is not built yet is refused with 540, what RabbitMQ does not know is kept, as there. Arguments that only place a queue on nodes of a cluster or
  * choose its storage are checked and have no effect.
  *
  * @param type {@code classic}, {@code quorum} or {@code stream}
+ * @param stream settings of a stream
  * @param text all arguments as text
  */
-record QueueArguments(String type, QueuePolicy policy, Map<String, String> text) {
+record QueueArguments(String type, QueuePolicy policy, StreamSettings stream, Map<String, String> text) {
     /** Failed deliveries after which a message of a quorum queue is dead-lettered unless told otherwise. */
     private static final int QUORUM_DELIVERY_LIMIT = 20;
 
@@ -40,12 +43,40 @@ record QueueArguments(String type, QueuePolicy policy, Map<String, String> text)
             "x-max-length-bytes",
             "x-overflow",
             "x-single-active-consumer",
+            ConsumerArguments.TIMEOUT,
             "x-queue-leader-locator");
 
     private static final Set<String> CLASSIC_ONLY =
             Set.of("x-max-priority", "x-queue-mode", "x-queue-version", "x-queue-master-locator");
     private static final Set<String> QUORUM_ONLY = Set.of(
-            "x-dead-letter-strategy", "x-max-in-memory-length", "x-max-in-memory-bytes", "x-quorum-initial-group-size");
+            "x-dead-letter-strategy",
+            "x-max-in-memory-length",
+            "x-max-in-memory-bytes",
+            "x-quorum-initial-group-size",
+            "x-quorum-target-group-size",
+            "x-consumer-disconnected-timeout",
+            "x-member-placement-tag");
+
+    /** Arguments that mean something to RabbitMQ or in Sluice's own model; what nobody knows is kept and means nothing. */
+    private static final Set<String> NOT_BUILT =
+            Set.of("x-log", "x-group", "x-delayed-retry-type", "x-delayed-retry-min", "x-delayed-retry-max");
+
+    private static final Set<String> STREAM_ARGUMENTS = Set.of(
+            "x-queue-type",
+            "x-max-length-bytes",
+            "x-max-age",
+            "x-stream-max-segment-size-bytes",
+            "x-stream-filter-size-bytes",
+            "x-initial-cluster-size",
+            "x-queue-leader-locator");
+
+    private static final StreamSettings NO_STREAM = new StreamSettings(-1, -1, -1);
+
+    /** Largest segment that RabbitMQ allows, bytes; ours are as large as an int counts. */
+    private static final long MAX_SEGMENT = 3_000_000_000L;
+
+    /** Smallest segment, bytes. */
+    private static final long MIN_SEGMENT = 1 << 20;
 
     boolean isStream() {
         return type.equals(STREAM);
@@ -64,26 +95,55 @@ record QueueArguments(String type, QueuePolicy policy, Map<String, String> text)
             throw checks.invalid("x-queue-type", "\"unsupported queue type '" + type + "'\"");
         }
         QueuePolicy policy = type.equals(STREAM) ? QueuePolicy.NONE : policy(checks, type);
+        StreamSettings stream = type.equals(STREAM) ? stream(checks) : NO_STREAM;
         for (String name : arguments.keySet()) {
             checkName(checks, type, name);
         }
-        return new QueueArguments(type, policy, asText(arguments));
+        return new QueueArguments(type, policy, stream, asText(arguments));
     }
 
     private static void checkName(ArgumentChecks checks, String type, String name) {
-        boolean known = COMMON.contains(name) || CLASSIC_ONLY.contains(name) || QUORUM_ONLY.contains(name);
+        boolean ofQueues = COMMON.contains(name) || CLASSIC_ONLY.contains(name) || QUORUM_ONLY.contains(name);
+        boolean known = ofQueues || STREAM_ARGUMENTS.contains(name);
         boolean taken = switch (type) {
-            case STREAM -> name.equals("x-queue-type") || name.equals("x-queue-leader-locator");
-            case QUORUM -> known && !CLASSIC_ONLY.contains(name);
-            default -> known && !QUORUM_ONLY.contains(name);
+            case STREAM -> STREAM_ARGUMENTS.contains(name);
+            case QUORUM -> ofQueues && !CLASSIC_ONLY.contains(name);
+            default -> ofQueues && !QUORUM_ONLY.contains(name);
         };
         if (taken || !name.startsWith("x-")) {
             return;
         }
-        if (known && !(type.equals(STREAM) && name.equals("x-max-length-bytes"))) {
+        if (known) {
             throw checks.notOfType(name, "rabbit_" + type + "_queue");
         }
-        throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "queue argument '" + name + "' is not supported");
+        if (NOT_BUILT.contains(name)) {
+            throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "queue argument '" + name + "' is not supported");
+        }
+    }
+
+    private static StreamSettings stream(ArgumentChecks checks) {
+        String age = checks.text("x-max-age");
+        OptionalLong maxAge = age == null ? OptionalLong.of(-1) : StreamSettings.maxAge(age);
+        if (maxAge.isEmpty()) {
+            throw checks.invalid("x-max-age", "invalid_max_age");
+        }
+        long segment = checks.notNegative("x-stream-max-segment-size-bytes", -1);
+        if (segment > MAX_SEGMENT) {
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED, "Exceeded max value for x-stream-max-segment-size-bytes");
+        }
+        long filter = checks.notNegative("x-stream-filter-size-bytes", 16);
+        if (filter < 16 || filter > 255) {
+            throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "Invalid value for x-stream-filter-size-bytes");
+        }
+        if (checks.notNegative("x-initial-cluster-size", 1) == 0) {
+            throw checks.invalid("x-initial-cluster-size", "{value_zero,0}");
+        }
+        checkWithoutEffect(checks);
+        return new StreamSettings(
+                maxAge.getAsLong(),
+                checks.notNegative("x-max-length-bytes", -1),
+                segment < 0 ? -1 : Math.max(MIN_SEGMENT, Math.min(Integer.MAX_VALUE, segment)));
     }
 
     private static QueuePolicy policy(ArgumentChecks checks, String type) {
@@ -108,6 +168,7 @@ record QueueArguments(String type, QueuePolicy policy, Map<String, String> text)
                     limit < 0 ? "{value_negative," + limit + '}' : "{value_too_large," + limit + '}');
         }
         checkWithoutEffect(checks);
+        checks.notNegative(ConsumerArguments.TIMEOUT, 0);
         return QueuePolicy.builder()
                 .deadLetterExchange(exchange)
                 .deadLetterKey(key)

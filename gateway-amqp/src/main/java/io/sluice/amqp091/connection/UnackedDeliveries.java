@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,17 +15,17 @@ import org.jspecify.annotations.Nullable;
 final class UnackedDeliveries {
     /** Told about each delivery taken. */
     interface Taker {
-        void take(long tag, ChannelConsumer consumer, long deliveryId);
+        void take(long tag, Settler consumer, long deliveryId);
     }
 
     private long[] tags = new long[16];
     private long[] ids = new long[16];
-    private @Nullable ChannelConsumer[] consumers = new ChannelConsumer[16];
+    private @Nullable Settler[] consumers = new Settler[16];
     private int head;
     private int tail;
     private int open;
 
-    void add(long tag, ChannelConsumer consumer, long deliveryId) {
+    void add(long tag, Settler consumer, long deliveryId) {
         if (tail == tags.length) {
             makeRoom();
         }
@@ -74,8 +75,33 @@ final class UnackedDeliveries {
         }
     }
 
+    /**
+     * The time limit, ms, of the first delivery that is open for longer than it may be; 0 if none is.
+     *
+     * @param openSince the newest tag that was delivered so many ms ago
+     */
+    long overdue(LongUnaryOperator openSince) {
+        long limit = 0;
+        long reached = 0;
+        for (int at = head; at < tail; at++) {
+            Settler consumer = consumers[at];
+            long timeout = consumer == null ? 0 : consumer.timeoutMillis();
+            if (timeout <= 0) {
+                continue;
+            }
+            if (timeout != limit) {
+                limit = timeout;
+                reached = openSince.applyAsLong(timeout);
+            }
+            if (tags[at] <= reached) {
+                return timeout;
+            }
+        }
+        return 0;
+    }
+
     private boolean takeAt(int at, Taker taker) {
-        ChannelConsumer consumer = consumers[at];
+        Settler consumer = consumers[at];
         if (consumer == null) {
             return false;
         }
@@ -99,10 +125,10 @@ final class UnackedDeliveries {
         int capacity = open > tags.length / 2 ? tags.length * 2 : tags.length;
         long[] newTags = new long[capacity];
         long[] newIds = new long[capacity];
-        ChannelConsumer[] newConsumers = new ChannelConsumer[capacity];
+        Settler[] newConsumers = new Settler[capacity];
         int to = 0;
         for (int from = head; from < tail; from++) {
-            ChannelConsumer consumer = consumers[from];
+            Settler consumer = consumers[from];
             if (consumer != null) {
                 newTags[to] = tags[from];
                 newIds[to] = ids[from];

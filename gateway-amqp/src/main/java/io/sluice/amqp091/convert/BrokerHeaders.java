@@ -19,6 +19,7 @@ final class BrokerHeaders {
     static final int KEY = 7;
     static final int GROUP_SEQUENCE = 8;
     static final int DEATHS = 9;
+    static final int STREAM_OFFSET = 10;
 
     private static final byte[][] NAMES = {
         name("x-delivery-count"),
@@ -30,7 +31,8 @@ final class BrokerHeaders {
         name("x-mqtt-topic"),
         name("x-key"),
         name("x-group-seq"),
-        name("x-death")
+        name("x-death"),
+        name("x-stream-offset")
     };
     private static final byte[] FIRST_DEATH = name("x-first-death-");
     private static final byte[] LAST_DEATH = name("x-last-death-");

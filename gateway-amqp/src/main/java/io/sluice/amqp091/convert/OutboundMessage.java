@@ -34,6 +34,12 @@ public final class OutboundMessage {
     private long parsed;
     private @Nullable String mqttKey;
 
+    /** As {@link #read}, with the record's offset for the reader of a stream. */
+    public void readFromStream(RecordView source) {
+        read(source, 0);
+        broker.add(BrokerHeaders.STREAM_OFFSET, true);
+    }
+
     /** Takes up a record; positions are valid as long as its buffer is. */
     public void read(RecordView source, int failedDeliveries) {
         record = source;
@@ -331,6 +337,10 @@ public final class OutboundMessage {
         if (broker.has(BrokerHeaders.DELIVERY_COUNT)) {
             BrokerHeaders.writeName(out, BrokerHeaders.DELIVERY_COUNT);
             out.writeByte('l').writeLong(deliveryCount);
+        }
+        if (broker.has(BrokerHeaders.STREAM_OFFSET)) {
+            BrokerHeaders.writeName(out, BrokerHeaders.STREAM_OFFSET);
+            out.writeByte('l').writeLong(record.offset());
         }
         if (broker.has(BrokerHeaders.TOMBSTONE)) {
             BrokerHeaders.writeName(out, BrokerHeaders.TOMBSTONE);

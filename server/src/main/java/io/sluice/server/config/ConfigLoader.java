@@ -94,7 +94,10 @@ public final class ConfigLoader {
                 path(Key.DATA.require(settings)),
                 bind(Key.BIND.require(settings)),
                 durability,
-                new SluiceConfig.Amqp(Key.AMQP_PORT.require(settings), Key.AMQP_MAX_MESSAGE.require(settings)),
+                new SluiceConfig.Amqp(
+                        Key.AMQP_PORT.require(settings),
+                        Key.AMQP_MAX_MESSAGE.require(settings),
+                        Key.AMQP_CONSUMER_TIMEOUT.require(settings) * 1000L),
                 new SluiceConfig.Mqtt(Key.MQTT_PORT.require(settings), mqtt(settings, durability)),
                 new SluiceConfig.Native(
                         Key.NATIVE_PORT.require(settings),

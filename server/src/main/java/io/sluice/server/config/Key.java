@@ -37,6 +37,11 @@ record Key<T>(String name, String fallback, String help, Function<String, T> par
             "16MiB",
             "largest AMQP message body, up to 128MiB",
             Values.size(1 << 10, 128 << 20));
+    static final Key<Integer> AMQP_CONSUMER_TIMEOUT = add(
+            "amqp.consumer-timeout-seconds",
+            "1800",
+            "time for an AMQP client's acknowledgement before its channel is closed, up to 31536000; 0 = any time",
+            Values.number(0, 31_536_000));
     static final Key<Integer> MQTT_PORT = add("mqtt.port", "1883", "TCP port for MQTT, 0 = any free", Values::port);
     static final Key<Integer> MQTT_MAX_PACKET =
             add("mqtt.max-packet-size", "1MiB", "largest MQTT packet, up to 256MiB", Values.size(1 << 10, 256 << 20));

@@ -40,8 +40,9 @@ public record SluiceConfig(
      *
      * @param port TCP port, 0 for a free one
      * @param maxMessageBytes largest message body, bytes
+     * @param consumerTimeoutMillis time for an acknowledgement, ms, 0 = any time
      */
-    public record Amqp(int port, int maxMessageBytes) {}
+    public record Amqp(int port, int maxMessageBytes, long consumerTimeoutMillis) {}
 
     /**
      * MQTT door.

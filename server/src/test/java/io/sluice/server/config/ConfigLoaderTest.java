@@ -25,7 +25,7 @@ class ConfigLoaderTest {
     void defaultsAreThoseOfTheProtocols() {
         SluiceConfig config = load();
 
-        assertThat(config.amqp()).isEqualTo(new SluiceConfig.Amqp(5672, 16 << 20));
+        assertThat(config.amqp()).isEqualTo(new SluiceConfig.Amqp(5672, 16 << 20, 1_800_000));
         assertThat(config.mqtt()).isEqualTo(new SluiceConfig.Mqtt(1883, MqttSettings.DEFAULT));
         assertThat(config.connectSeconds()).isEqualTo(10);
         assertThat(config.kafka()).isEqualTo(new SluiceConfig.Native(9092, null, 100 << 20));

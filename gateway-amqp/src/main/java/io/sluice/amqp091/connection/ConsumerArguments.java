@@ -1,0 +1,61 @@
+package io.sluice.amqp091.connection;
+
+import io.sluice.amqp091.codec.AmqpException;
+import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.amqp091.stream.StreamStart;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Arguments of {@code basic.consume}, checked as RabbitMQ checks them. Stateless. */
+final class ConsumerArguments {
+    static final String PRIORITY = "x-priority";
+    static final String TIMEOUT = "x-consumer-timeout";
+
+    private static final String STREAM_OFFSET = "x-stream-offset";
+    /** Says to a broker with mirrored queues what this one never does. */
+    private static final String CANCEL_ON_FAILOVER = "x-cancel-on-ha-failover";
+
+    private static final Set<String> OF_QUEUES = Set.of(PRIORITY, TIMEOUT, CANCEL_ON_FAILOVER);
+
+    private ConsumerArguments() {}
+
+    /** Refuses what a consumer of a queue does not take; what is not built yet with 540. */
+    static void checkQueue(ArgumentChecks checks, Map<String, @Nullable Object> arguments) {
+        for (String argument : arguments.keySet()) {
+            if (argument.equals(STREAM_OFFSET)) {
+                throw checks.notOfType(argument, "rabbit_classic_queue");
+            }
+            if (argument.startsWith("x-") && !OF_QUEUES.contains(argument)) {
+                throw notBuilt(argument);
+            }
+        }
+    }
+
+    /** Where a consumer of a stream begins. */
+    static StreamStart streamStart(AmqpConnection connection, String stream, Map<String, @Nullable Object> arguments) {
+        ArgumentChecks checks = new ArgumentChecks(connection.host().name(), stream, arguments);
+        for (String argument : arguments.keySet()) {
+            if (argument.equals(PRIORITY) || argument.equals(TIMEOUT)) {
+                throw checks.notOfType(argument, "rabbit_stream_queue");
+            }
+            if (argument.startsWith("x-") && !argument.equals(STREAM_OFFSET) && !argument.equals(CANCEL_ON_FAILOVER)) {
+                throw notBuilt(argument);
+            }
+        }
+        if (!arguments.containsKey(STREAM_OFFSET)) {
+            return new StreamStart.Next();
+        }
+        StreamStart start = StreamStart.parse(
+                arguments.get(STREAM_OFFSET),
+                connection.shared().broker().clock().epochMillis());
+        if (start == null) {
+            throw checks.invalid(STREAM_OFFSET, "invalid_stream_offset_arg");
+        }
+        return start;
+    }
+
+    private static AmqpException notBuilt(String argument) {
+        return new AmqpException(ReplyCode.NOT_IMPLEMENTED, "consumer argument '" + argument + "' is not supported");
+    }
+}
