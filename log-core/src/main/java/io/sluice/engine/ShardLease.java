@@ -9,6 +9,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Appends are staged on partitions and become one <em>pass</em> with {@link #commit}: all GROUP appends of a pass, over any
  * number of partitions, are one atomic entry of the write-ahead log. Passes complete in order.
+ *
+ * <p>The batches that the broker built ({@link LogPartition#appendBuilt}) in one pass are a group: after any crash the log has all
+ * of them or none, confirmed or not, whatever their durability. What clients produced stands for itself.
  */
 public interface ShardLease {
     /** The partition for writing; every partition is written by at most one lease at a time. */

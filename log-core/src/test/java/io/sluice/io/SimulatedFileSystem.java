@@ -27,6 +27,7 @@ public final class SimulatedFileSystem implements FileSystem {
     private long calls;
     private long failAt = Long.MAX_VALUE;
     private boolean failForGood;
+    private Runnable onFailure = () -> {};
     private int generation;
     private long usable = 1L << 40;
     private long capacity = Long.MAX_VALUE;
@@ -69,6 +70,11 @@ public final class SimulatedFileSystem implements FileSystem {
     public void revive() {
         generation++;
         failAt = Long.MAX_VALUE;
+    }
+
+    /** Told of each call that is made to fail. */
+    public void onFailure(Runnable listener) {
+        onFailure = listener;
     }
 
     /** No failure is waiting. */
@@ -175,6 +181,7 @@ public final class SimulatedFileSystem implements FileSystem {
     private void call() throws IOException {
         calls++;
         if (calls == failAt || failForGood && calls > failAt) {
+            onFailure.run();
             throw new IOException("simulated failure of call " + calls);
         }
     }

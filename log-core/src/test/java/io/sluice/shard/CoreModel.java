@@ -55,6 +55,8 @@ final class CoreModel {
         final List<Copy> copies = new ArrayList<>();
         /** Streams that it was routed to. */
         final List<Stream> streams = new ArrayList<>();
+        /** What was handed over with it, itself included; empty if it was alone. */
+        List<Message> published = List.of();
 
         boolean confirmed;
         /** Refused with certainty: nobody may ever see it. */
@@ -751,19 +753,17 @@ final class CoreModel {
     /**
      * Once all queues and streams are read after a start: what goes together, and what is on disk from now on.
      *
-     * @param calm true if neither the page cache went nor a call failed: then unconfirmed messages are whole, too
+     * @param power true if the page cache went
      */
-    void restarted(boolean power, boolean calm) {
-        transactions.forEach(transaction -> transaction.judge(calm));
+    void restarted(boolean power) {
+        transactions.forEach(ModelTransaction::judge);
         transactions.clear();
         for (Message message : messages.values()) {
             if (message.fedAt < 0) {
                 fed(message, clock.getAsLong());
             }
-            boolean whole = !message.judged
-                    && (calm || message.confirmed)
-                    && message.asked == Durability.GROUP
-                    && !message.streams.isEmpty();
+            // without a rank the shard never took it
+            boolean whole = message.rank > 0 && !message.judged && !message.streams.isEmpty();
             boolean anyStream = false;
             boolean allStreams = true;
             for (Stream stream : message.streams) {
@@ -779,13 +779,25 @@ final class CoreModel {
                             .filter(s -> s.seen.contains(message.serial))
                             .map(s -> s.name)
                             .toList());
+            boolean anyOther = message.published.stream()
+                    .filter(other -> !other.streams.isEmpty())
+                    .anyMatch(other -> other.streams.get(0).seen.contains(other.serial));
+            A_PASS_IS_ALL_OR_NOTHING.hold(
+                    !whole || message.published.isEmpty() || anyStream == anyOther,
+                    "%s is not there, others of its publish are",
+                    message);
             boolean present = anyStream;
             for (Copy copy : message.copies) {
                 boolean there = !copy.gone && copy.queue.durable && !copy.queue.deleted;
                 A_PASS_IS_ALL_OR_NOTHING.hold(
-                        !whole || !copy.queue.durable || copy.queue.deleted || copy.settled || there == anyStream,
-                        "m%s is in %s and not in %s queue %s",
-                        message.serial,
+                        !whole
+                                || message.asked == Durability.MEMORY
+                                || !copy.queue.durable
+                                || copy.queue.deleted
+                                || copy.settled
+                                || there == anyStream,
+                        "%s is in %s and not in %s queue %s",
+                        message,
                         there ? "the queue" : "its streams",
                         there ? "its streams:" : "",
                         copy.queue.id);

@@ -74,7 +74,7 @@ final class CoreSimulation {
     final List<StreamTarget> streams = new ArrayList<>();
     final List<List<CoreModel.Stream>> streamModels = new ArrayList<>();
     private final Map<PartitionId, Long> watermarks = new HashMap<>();
-    private final CoreTraffic traffic;
+    final CoreTraffic traffic;
     SimulatedWorkers workers;
     LocalLogEngine engine;
     Core core;
@@ -103,12 +103,20 @@ final class CoreSimulation {
     private long posted = -1;
 
     CoreSimulation(long seed) {
-        random = new Random(seed);
-        smallSegments = seed % 2 == 0;
+        this(new Random(seed), seed % 2 == 0);
+    }
+
+    /**
+     * One that does what it is told.
+     *
+     * @param memory true = small home segments; false = backlogs in scratch files of a few blocks of a few references, checkpoints
+     *     in many slices
+     */
+    CoreSimulation(Random random, boolean memory) {
+        this.random = random;
+        smallSegments = memory;
         files = new SimulatedFileSystem(random);
-        // every second seed has backlogs in scratch files of a few blocks of a few references, checkpoints in many
-        // slices
-        settings = seed % 2 == 0
+        settings = memory
                 ? new CoreSettings(64, 1 << 16, 4 << 10, 1500, 4 << 10, 0)
                 : new CoreSettings(
                         64,
@@ -311,12 +319,17 @@ final class CoreSimulation {
             }
         }
         boolean delayed = target != null && random.nextInt(4) == 0;
-        QueuePolicy policy = delayed ? QueuePolicy.builder().delayed(true).build() : policy(target != null);
-        long id = delayed ? - ++nextQueue : ++nextQueue;
+        createQueue(
+                delayed ? QueuePolicy.builder().delayed(true).build() : policy(target != null),
+                durable || delayed,
+                target);
+    }
+
+    /** Creates a queue; it is there for clients when the core says so. */
+    Client createQueue(QueuePolicy policy, boolean durable, Client target) {
+        long id = policy.delayed() ? - ++nextQueue : ++nextQueue;
         Client client = new Client(
-                new QueueSpec(new QueueId(id), "/", "q" + id, durable || delayed, policy, Principal.BROKER),
-                target,
-                life);
+                new QueueSpec(new QueueId(id), "/", "q" + id, durable, policy, Principal.BROKER), target, life);
         client.usedAt = clock.millis();
         int at = life;
         core.queues().open(client.spec).whenComplete((ref, error) -> {
@@ -325,6 +338,7 @@ final class CoreSimulation {
                 queues.put(id, client);
             }
         });
+        return client;
     }
 
     private QueuePolicy policy(boolean deadLetters) {
@@ -382,7 +396,7 @@ final class CoreSimulation {
         unused.add(spec.id().value());
     }
 
-    private void delete(Client client) {
+    void delete(Client client) {
         queues.remove(client.spec.id().value());
         client.model.deleted = true;
         client.model.copies.values().forEach(copy -> copy.settled = true);
@@ -544,7 +558,7 @@ final class CoreSimulation {
             }
             model.recovered(client.model, now, power, !power && !disturbed, journalKept);
         }
-        model.restarted(power, !power && !disturbed);
+        model.restarted(power);
     }
 
     /** But for what expired since, and what is too much now that nothing is with a consumer. */
@@ -616,20 +630,24 @@ final class CoreSimulation {
 
     // ---- rest
 
+    /** Everybody works a little; false if nobody has anything to do. */
+    boolean work() {
+        boolean more = core.step();
+        more |= workers.runOne();
+        more |= !unused.isEmpty();
+        deleteUnused();
+        for (Loop loop : loops) {
+            more |= !loop.tasks.isEmpty();
+            runAll(loop);
+        }
+        return more;
+    }
+
     /** Lets everybody work until nobody has anything to do, then compares. */
     void quiesce(boolean dyingToo) {
         queues.values().forEach(client -> client.consumers.forEach(consumer -> consumer.end.flush()));
         for (int i = 0; i < 10_000; i++) {
-            boolean more = false;
-            more |= core.step();
-            more |= workers.runOne();
-            more |= !unused.isEmpty();
-            deleteUnused();
-            for (Loop loop : loops) {
-                more |= !loop.tasks.isEmpty();
-                runAll(loop);
-            }
-            if (!more) {
+            if (!work()) {
                 NOTHING_STAYS_STUCK.hold(faulty || !core.failed(), "the core stopped without a fault");
                 if (core.failed() || compared(dyingToo)) {
                     return;

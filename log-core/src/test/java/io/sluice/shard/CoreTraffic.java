@@ -42,8 +42,8 @@ final class CoreTraffic implements Republisher {
     private final Random random;
     private final BatchBuilder builder = new BatchBuilder(UnpooledByteBufAllocator.DEFAULT);
     private int serial;
-    /** Nothing fails any more. */
-    private boolean calm;
+    /** Dead letters are taken at the first attempt. */
+    boolean calm;
 
     private long producer = FIRST_PRODUCER;
 
@@ -161,6 +161,7 @@ final class CoreTraffic implements Republisher {
             }
             sets[i] = new TargetSet(queues, streams);
             messages.add(message);
+            message.published = messages;
             add(batch, message, sets[i], order);
         }
     }
@@ -224,6 +225,28 @@ final class CoreTraffic implements Republisher {
         world.core.shard().commit(transaction);
         messages.forEach(world.model::submitted);
         world.model.submitted(model);
+    }
+
+    /** A message as told. */
+    void publish(Durability asked, int priority, long timeToLive, int size, List<Client> to, List<Integer> toStreams) {
+        int order = serial % 12;
+        int number = ++serial;
+        CoreModel.Message message = world.model.message(number, "m" + number + ";" + "x".repeat(size), asked);
+        message.priority = priority;
+        message.timeToLive = timeToLive;
+        to.forEach(client -> message.copies.add(new CoreModel.Copy(message, client.model)));
+        List<StreamTarget> streams = new ArrayList<>();
+        for (int s : toStreams) {
+            StreamTarget target = world.streams.get(s);
+            streams.add(target);
+            message.streams.add(world.streamModels.get(s).get(Math.floorMod(order, target.partitions())));
+        }
+        List<QueueRef> queues = new ArrayList<>();
+        to.forEach(client -> queues.add(client.ref));
+        List<CoreModel.Message> messages = List.of(message);
+        PublishBatch batch = batch(messages, world.loops.get(0), null, null);
+        add(batch, message, new TargetSet(queues, streams), order);
+        submit(batch, messages);
     }
 
     /** A queue of delayed messages for the next publish; mostly none. */
@@ -296,7 +319,7 @@ final class CoreTraffic implements Republisher {
     }
 
     /** A Kafka client's batch with an idempotent producer of its own; sometimes sent twice. */
-    private void produce() {
+    void produce() {
         int s = random.nextInt(world.streams.size());
         int p = random.nextInt(world.streams.get(s).partitions());
         CoreModel.Stream stream = world.streamModels.get(s).get(p);
@@ -459,11 +482,15 @@ final class CoreTraffic implements Republisher {
             return;
         }
         Client client = world.any(new ArrayList<>(world.queues.values()));
-        int life = world.life;
         // what a purge meets is known to the shard only: rest, purge, rest. If messages wait for disk space it waits,
         // too, and
         // a later rest shows what it took
-        boolean atRest = random.nextInt(3) > 0;
+        purge(client, random.nextInt(3) > 0);
+    }
+
+    /** Purges a queue; {@code atRest} = when nothing else is under way. */
+    void purge(Client client, boolean atRest) {
+        int life = world.life;
         if (atRest) {
             world.quiesce(true);
         }
@@ -589,7 +616,13 @@ final class CoreTraffic implements Republisher {
             }
         }
 
-        private void settle(int index, int how) {
+        /** How many messages it has. */
+        int holds() {
+            return held.size();
+        }
+
+        /** Settles one of them: below 13 by ack, 13 and 14 by release, 15 to 17 as failed, above by reject. */
+        void settle(int index, int how) {
             Delivery delivery = held.remove(index);
             CoreModel.Copy copy = delivery.copy();
             copy.how = "choice " + how + " with delivery " + delivery.id();

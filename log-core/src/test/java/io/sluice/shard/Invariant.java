@@ -14,7 +14,7 @@ enum Invariant {
     REPLAYED_INDEX_EQUALS_LIVE_INDEX,
     /** Not within a life, and over a restart not below anything confirmed. */
     HIGH_WATERMARK_NEVER_RETREATS,
-    /** Home record and stream copies of a message are all there or none is, whatever the disk did. */
+    /** Home record and stream copies of all messages of a publish are there or none is, confirmed or not, whatever the disk did. */
     A_PASS_IS_ALL_OR_NOTHING,
     /** Publishes and settlements of a transaction are all in force or none is, for good once its client was told. */
     A_TRANSACTION_IS_ALL_OR_NOTHING,

@@ -130,12 +130,8 @@ final class ModelTransaction {
         }
     }
 
-    /**
-     * All that a start shows is known: it is all there or not at all.
-     *
-     * @param calm true if neither the page cache went nor a call failed: else the log may keep a part of a pass that nobody was told of
-     */
-    void judge(boolean calm) {
+    /** All that a start shows is known: it is all there or not at all. */
+    void judge() {
         for (Message message : messages) {
             message.streams.forEach(stream -> seen(message, stream.seen.contains(message.serial)));
             for (Copy copy : message.copies) {
@@ -152,7 +148,7 @@ final class ModelTransaction {
             part.copy().pending = null;
         }
         A_TRANSACTION_IS_ALL_OR_NOTHING.hold(
-                !calm || committed.isEmpty() || missing.isEmpty(),
+                committed.isEmpty() || missing.isEmpty(),
                 "of a transaction%s is there and%s is not",
                 committed,
                 missing);

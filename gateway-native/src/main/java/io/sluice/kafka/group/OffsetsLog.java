@@ -214,10 +214,12 @@ final class OffsetsLog implements PartitionWriter, CoordinatorLoader<Coordinator
     private int replay(RecordBatch batch, CoordinatorPlayback<CoordinatorRecord> playback) {
         int records = 0;
         if (!batch.isControlBatch()) {
+            // in its place the log marks what belongs together
+            long producer = batch.hasProducerId() ? batch.producerId() : RecordBatch.NO_PRODUCER_ID;
             for (Record record : batch) {
                 playback.replay(
                         record.offset(),
-                        batch.producerId(),
+                        producer,
                         batch.producerEpoch(),
                         deserializer.deserialize(record.key(), record.value()));
                 records++;

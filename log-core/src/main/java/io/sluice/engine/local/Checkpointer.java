@@ -12,15 +12,12 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * Syncs segments, notes how far they are durable and gives write-ahead log files back. One thread at a time (the engine's
  * checkpoint executor, or whoever opens or closes the engine).
  */
 final class Checkpointer {
-    private static final long WAIT_NANOS = 5_000_000_000L;
-
     private final LocalLogEngine engine;
     private final FileSystem files;
     private final Path directory;
@@ -50,16 +47,16 @@ final class Checkpointer {
     synchronized Checkpoint take() throws IOException {
         WriteAheadLog wal = engine.wal();
         long bytes = wal.bytesWritten();
+        // first, so that the segments have all passes that it counts
         long sequence = wal.lastSequence();
-        for (LocalLease lease : engine.leases()) {
-            awaitSegments(lease);
-        }
+        Map<LocalPartition, Long> ends = engine.endsBetweenPasses();
         Map<PartitionId, Checkpoint.Entry> entries = new HashMap<>();
-        for (LocalPartition partition : engine.partitions()) {
+        for (Map.Entry<LocalPartition, Long> found : ends.entrySet()) {
+            LocalPartition partition = found.getKey();
+            long end = found.getValue();
             if (partition.isClosed()) {
                 continue;
             }
-            long end = partition.writtenEnd();
             try {
                 partition.segments().sync();
                 ByteBuffer producers = partition.producers().snapshotIfChanged();
@@ -119,25 +116,11 @@ final class Checkpointer {
             Long end = endsAtLast.get(partition.id());
             if (end == null
                     || end != partition.writtenEnd()
+                    || partition.hasRemoved()
                     || !partition.segments().isSettled()) {
                 return false;
             }
         }
         return true;
-    }
-
-    /** A pass reaches the write-ahead log while its writer still copies it to the segments: wait for the writer. */
-    private void awaitSegments(LocalLease lease) throws IOException {
-        long pass = lease.encoded();
-        long started = engine.clock().nanoTime();
-        while (!lease.hasWritten(pass)) {
-            if (lease.waitsForSpace()) {
-                throw new NoSpaceException("a writer waits for space");
-            }
-            if (engine.clock().nanoTime() - started > WAIT_NANOS) {
-                throw new IOException("a writer did not finish its pass within 5 s");
-            }
-            LockSupport.parkNanos(50_000);
-        }
     }
 }

@@ -8,11 +8,13 @@ import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
 import io.sluice.log.StreamConfig;
+import io.sluice.log.record.GroupMark;
 import io.sluice.log.wal.WalPass;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,8 +42,9 @@ final class LocalLease implements ShardLease, WalPass.Listener {
     private volatile boolean valid = true;
     private volatile boolean failed;
     private volatile long durable;
-    private volatile long encoded;
-    private volatile long segmentsWritten;
+    /** Held while a pass goes to log and segments: whoever else holds it finds all passes whole. */
+    private final ReentrantLock passes = new ReentrantLock();
+
     private volatile @Nullable Pass waiting;
     private volatile Runnable lastWakeUp = () -> {};
     private Growth growth = Growth.ALL;
@@ -132,10 +135,25 @@ final class LocalLease implements ShardLease, WalPass.Listener {
 
     @Override
     public long commit(Runnable wakeUp) {
+        long number;
+        passes.lock();
+        try {
+            number = commitPass(wakeUp);
+        } finally {
+            passes.unlock();
+        }
+        if (groupsInFlight == 0) {
+            completeReady();
+        }
+        return number;
+    }
+
+    private long commitPass(Runnable wakeUp) {
         if (!valid || failed) {
             dropStaged();
             checkValid();
         }
+        seal();
         long number = ++lastPass;
         WalPass logged = new WalPass(this, number, wakeUp);
         int count = staged.size();
@@ -154,10 +172,27 @@ final class LocalLease implements ShardLease, WalPass.Listener {
             writeSegments(pass);
         }
         staged.clear();
-        if (groupsInFlight == 0) {
-            completeReady();
-        }
         return number;
+    }
+
+    /**
+     * Completes what the broker built. Several batches of it are a group: marked, so that recovery finds out whether all of them
+     * are there; and all in the log if one is, so that the log has them all.
+     */
+    private void seal() {
+        int parts = 0;
+        boolean log = false;
+        for (int i = 0; i < staged.size(); i++) {
+            StagedBatches batches = staged.get(i).toBeWritten();
+            if (batches != null) {
+                parts += batches.builtCount();
+                log |= batches.isBuiltLogged();
+            }
+        }
+        long mark = parts > 1 ? engine.nextMark(parts) : GroupMark.NONE;
+        for (int i = 0; i < staged.size(); i++) {
+            staged.get(i).seal(mark, parts > 1 && log);
+        }
     }
 
     private void writeSegments(Pass pass) {
@@ -182,7 +217,6 @@ final class LocalLease implements ShardLease, WalPass.Listener {
             engine.fail("Writing a segment of " + pass.partitions[pass.written] + " failed", e);
             throw new LogException(Reason.FENCED, "writing a segment failed: " + e.getMessage(), e);
         }
-        segmentsWritten = lastPass;
         engine.wrote(bytes);
         if (waiting != null) {
             log.info("Pass {} found disk space", pass.number);
@@ -195,7 +229,12 @@ final class LocalLease implements ShardLease, WalPass.Listener {
     private void writeWaiting() {
         Pass pass = waiting;
         if (pass != null && engine.clock().nanoTime() - triedAt >= RETRY_NANOS) {
-            writeSegments(pass);
+            passes.lock();
+            try {
+                writeSegments(pass);
+            } finally {
+                passes.unlock();
+            }
         }
     }
 
@@ -265,15 +304,13 @@ final class LocalLease implements ShardLease, WalPass.Listener {
         }
         valid = false;
         tailCache.clear();
+        if (isTorn()) {
+            engine.leftTorn();
+        }
         engine.released(this);
     }
 
     // ---- sync and checkpoint threads
-
-    @Override
-    public void passEncoded(long number) {
-        encoded = number;
-    }
 
     @Override
     public void passesDurable(long number, Runnable wakeUp) {
@@ -301,13 +338,17 @@ final class LocalLease implements ShardLease, WalPass.Listener {
         return last;
     }
 
-    /** Number of the newest pass in the write-ahead log. */
-    long encoded() {
-        return encoded;
+    /** Waits for the end of a pass that goes to log and segments, and keeps the next one from beginning until {@link #resume}. */
+    void pause() {
+        passes.lock();
     }
 
-    /** True if the segments hold all passes up to {@code number}. */
-    boolean hasWritten(long number) {
-        return segmentsWritten >= number || failed;
+    void resume() {
+        passes.unlock();
+    }
+
+    /** True if a pass is in the segments in part, for want of space. */
+    boolean isTorn() {
+        return waiting != null;
     }
 }

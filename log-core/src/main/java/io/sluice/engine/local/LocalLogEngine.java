@@ -18,12 +18,15 @@ import io.sluice.log.PartitionId;
 import io.sluice.log.StreamConfig;
 import io.sluice.log.StreamId;
 import io.sluice.log.StreamInfo;
+import io.sluice.log.record.GroupMark;
 import io.sluice.log.segment.OpenFiles;
 import io.sluice.log.segment.Segment;
 import io.sluice.log.wal.WriteAheadLog;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -32,6 +35,8 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jctools.queues.MpscUnboundedArrayQueue;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -78,7 +83,10 @@ public final class LocalLogEngine implements LogEngine {
     private final Map<ShardId, LocalLease> shards = new ConcurrentHashMap<>();
     private final CopyOnWriteArrayList<LocalLease> leases = new CopyOnWriteArrayList<>();
     private final Queue<LocalPartition> mentions = new MpscUnboundedArrayQueue<>(256);
+    private final AtomicLong markedPasses = new AtomicLong();
+    private final AtomicBoolean checkpointAsked = new AtomicBoolean();
     private volatile boolean failed;
+    private volatile boolean torn;
     private volatile boolean closed;
     // checkpoint thread only
     private boolean checkpointsWait;
@@ -202,7 +210,7 @@ public final class LocalLogEngine implements LogEngine {
         PartitionOpener opener = new PartitionOpener(this, files, openFiles, false);
         for (int i = from; i < info.partitions(); i++) {
             PartitionId id = new PartitionId(info.id(), i);
-            partitions.put(id, opener.open(info, id, directory.partition(info.id(), i), null));
+            partitions.put(id, opener.open(info, id, directory.partition(info.id(), i), null, (bytes, at) -> {}));
         }
     }
 
@@ -211,20 +219,50 @@ public final class LocalLogEngine implements LogEngine {
         return onAdmin(() -> {
                     StreamInfo info = streams.remove(id);
                     if (info != null) {
-                        for (int i = 0; i < info.partitions(); i++) {
-                            PartitionId partition = new PartitionId(id, i);
-                            LocalPartition removed = partitions.remove(partition);
-                            if (removed != null) {
-                                removed.close();
-                                removed.segments().closeFiles();
-                            }
-                            decodedCache.drop(partition);
-                        }
-                        directory.delete(id);
+                        delete(info);
                     }
                     return id;
                 })
                 .thenAccept(deleted -> {});
+    }
+
+    private void delete(StreamInfo info) throws IOException {
+        List<LocalPartition> gone = new ArrayList<>();
+        for (int i = 0; i < info.partitions(); i++) {
+            PartitionId partition = new PartitionId(info.id(), i);
+            LocalPartition removed = partitions.remove(partition);
+            if (removed != null) {
+                removed.close();
+                gone.add(removed);
+            }
+            decodedCache.drop(partition);
+        }
+        // passes that began before they were closed end, too
+        endPasses();
+        if (gone.stream().anyMatch(LocalPartition::holdsUncoveredGroup)) {
+            coverGroups();
+        }
+        gone.forEach(partition -> partition.segments().closeFiles());
+        directory.delete(info.id());
+    }
+
+    private void endPasses() {
+        for (LocalLease lease : leases) {
+            lease.pause();
+            lease.resume();
+        }
+    }
+
+    /** A checkpoint, so that what is about to go is not missed by groups that it belongs to; without space for it, they may. */
+    private void coverGroups() throws IOException {
+        try {
+            checkpointer.take();
+        } catch (NoSpaceException e) {
+            log.debug("No checkpoint before a deletion", e);
+        } catch (IOException e) {
+            fail("Checkpoint failed", e);
+            throw e;
+        }
     }
 
     @Override
@@ -331,13 +369,56 @@ public final class LocalLogEngine implements LogEngine {
             throw new LogException(closed ? Reason.CLOSED : Reason.FENCED, "the engine does not take writers");
         }
         LocalLease lease = new LocalLease(this);
-        LocalLease before = shards.put(shard, lease);
-        if (before != null) {
-            before.fence();
-            leases.remove(before);
+        synchronized (shards) {
+            LocalLease before = shards.put(shard, lease);
+            if (before != null) {
+                before.fence();
+                // a pass of it that has begun ends first
+                before.pause();
+                before.resume();
+                leases.remove(before);
+                torn |= before.isTorn();
+            }
+            leases.add(lease);
         }
-        leases.add(lease);
         return lease;
+    }
+
+    /** A pass is in the segments in part and will never be there as a whole: only the next start can put that right. */
+    void leftTorn() {
+        torn = true;
+    }
+
+    /** Mark for the batches of a pass. Any thread. */
+    long nextMark(int parts) {
+        return GroupMark.of(markedPasses.incrementAndGet(), parts);
+    }
+
+    /**
+     * End offsets of all partitions at a moment when no pass is under way: each is below them in all partitions, or above.
+     *
+     * @throws NoSpaceException if a pass is in the segments in part, and waits for space
+     */
+    Map<LocalPartition, Long> endsBetweenPasses() throws IOException {
+        Map<LocalPartition, Long> ends = new LinkedHashMap<>();
+        synchronized (shards) {
+            List<LocalLease> writers = List.copyOf(leases);
+            writers.forEach(LocalLease::pause);
+            try {
+                if (torn || writers.stream().anyMatch(LocalLease::isTorn)) {
+                    throw new NoSpaceException("a writer waits for space");
+                }
+                if (failed) {
+                    throw new IOException("a write failed before");
+                }
+                for (LocalPartition partition : partitions.values()) {
+                    ends.put(partition, partition.writtenEnd());
+                }
+            } finally {
+                writers.forEach(LocalLease::resume);
+            }
+        }
+        return ends;
     }
 
     void released(LocalLease lease) {
@@ -455,13 +536,29 @@ public final class LocalLogEngine implements LogEngine {
     }
 
     void deleteLater(Segment segment) {
-        cleaning.execute(() -> {
-            try {
-                segment.delete();
-            } catch (IOException e) {
-                log.warn("Deleting segment {} failed: {}", segment.baseOffset(), e.toString());
-            }
-        });
+        if (closed) {
+            delete(segment);
+        } else {
+            cleaning.execute(() -> delete(segment));
+        }
+    }
+
+    private static void delete(Segment segment) {
+        try {
+            segment.delete();
+        } catch (IOException e) {
+            log.warn("Deleting segment {} failed: {}", segment.baseOffset(), e.toString());
+        }
+    }
+
+    /** Segments wait for it to be deleted, and space is short. Any thread. */
+    void checkpointSoon() {
+        if (!closed && checkpointAsked.compareAndSet(false, true)) {
+            checkpoints.execute(() -> {
+                checkpointAsked.set(false);
+                checkpoint();
+            });
+        }
     }
 
     /** See {@link LogPartition#dropDead}. Any thread. */
@@ -519,6 +616,8 @@ public final class LocalLogEngine implements LogEngine {
                 checkpointsWait = true;
                 log.warn("Checkpoints wait for disk space: {}", e.getMessage());
             }
+            // their space is worth more than that groups torn by a crash right now go as a whole
+            partitions.values().forEach(partition -> partition.deleteRemoved(true));
         } catch (IOException e) {
             fail("Checkpoint failed", e);
         }
@@ -566,7 +665,9 @@ public final class LocalLogEngine implements LogEngine {
             lease.fence();
         }
         workers.close();
-        if (!failed) {
+        if (torn) {
+            log.info("A pass found no space until the end; the next start recovers");
+        } else if (!failed) {
             try {
                 for (LocalPartition partition : partitions.values()) {
                     partition.producers().expire(clock.epochMillis(), settings.producerIdleMillis());

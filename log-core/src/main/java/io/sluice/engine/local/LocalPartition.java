@@ -18,12 +18,16 @@ import io.sluice.log.producer.ProducerStates;
 import io.sluice.log.record.BatchFormat;
 import io.sluice.log.record.BatchView;
 import io.sluice.log.record.BuiltBatch;
+import io.sluice.log.record.GroupMark;
 import io.sluice.log.recovery.EpochHistory;
 import io.sluice.log.segment.CompactionState;
 import io.sluice.log.segment.Segment;
 import io.sluice.log.wal.WalPass;
 import io.sluice.log.wal.WriteAheadLog.Mention;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
@@ -55,6 +59,10 @@ final class LocalPartition implements LogPartition {
     private volatile long writtenEnd;
     private volatile long nextOffset;
     private volatile long recoveryPoint;
+    /** No batch of a group lies at or above this offset. */
+    private volatile long markedEnd;
+    // guarded by this
+    private final List<Segment> removed = new ArrayList<>(0);
     // cleaner thread only
     private @Nullable CompactionState compaction;
     private volatile boolean closed;
@@ -163,8 +171,35 @@ final class LocalPartition implements LogPartition {
         return recoveryPoint;
     }
 
-    void recoveryPoint(long offset) {
+    synchronized void recoveryPoint(long offset) {
         recoveryPoint = offset;
+        deleteRemoved(false);
+    }
+
+    /** True if the segments hold a part of a group that no checkpoint covers: the group must not lose it, or it counts as torn. */
+    boolean holdsUncoveredGroup() {
+        return markedEnd > recoveryPoint;
+    }
+
+    private boolean holdsUncoveredGroup(Segment segment) {
+        return segment.nextOffset() > recoveryPoint && segment.baseOffset() < markedEnd;
+    }
+
+    /** True if files of deleted segments wait for a checkpoint. */
+    synchronized boolean hasRemoved() {
+        return !removed.isEmpty();
+    }
+
+    /** Deletes the files of deleted segments that the newest checkpoint covers, or all of them. */
+    synchronized void deleteRemoved(boolean all) {
+        Iterator<Segment> waiting = removed.iterator();
+        while (waiting.hasNext()) {
+            Segment segment = waiting.next();
+            if (all || !holdsUncoveredGroup(segment)) {
+                waiting.remove();
+                engine.deleteLater(segment);
+            }
+        }
     }
 
     boolean isClosed() {
@@ -253,9 +288,8 @@ final class LocalPartition implements LogPartition {
                 batch.stampAppendTime(appendTime);
             }
             long last = batch.lastOffset();
-            ByteBuf bytes = batch.buffer();
             boolean firstOfPass = staged.size() == 0;
-            staged.add(bytes, bytes.readerIndex(), size, first, last, batch.maxTimestamp(), group(durability, config));
+            staged.add(batch, first, last, group(durability, config));
             taken = true;
             lease.tailCache().add(tail, batch);
             nextOffset = last + 1;
@@ -291,6 +325,25 @@ final class LocalPartition implements LogPartition {
         if (size > config.maxBatchBytes()) {
             throw new LogException(
                     Reason.BATCH_TOO_LARGE, "record batch of " + size + " bytes, limit is " + config.maxBatchBytes());
+        }
+    }
+
+    /** What is staged; nothing in a partition that is closed, since that is not written. */
+    @Nullable
+    StagedBatches toBeWritten() {
+        return closed ? null : staged;
+    }
+
+    /**
+     * Completes the batches staged; see {@link StagedBatches#seal}.
+     *
+     * @param mark of the group that they belong to
+     */
+    void seal(long mark, boolean log) {
+        boolean marked = GroupMark.isMark(mark) && staged.builtCount() > 0;
+        staged.seal(mark, log);
+        if (marked) {
+            markedEnd = nextOffset;
         }
     }
 
@@ -469,8 +522,10 @@ final class LocalPartition implements LogPartition {
         if (start > logStart) {
             logStart = start;
             epochs = epochs.from(start);
-            for (Segment segment : segments.removeBelow(start)) {
-                engine.deleteLater(segment);
+            removed.addAll(segments.removeBelow(start));
+            deleteRemoved(false);
+            if (!removed.isEmpty() && engine.growth() != DiskWatch.Growth.ALL) {
+                engine.checkpointSoon();
             }
         }
     }

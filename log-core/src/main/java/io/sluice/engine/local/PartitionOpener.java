@@ -43,11 +43,30 @@ final class PartitionOpener {
         this.clean = clean;
     }
 
-    LocalPartition open(StreamInfo stream, PartitionId id, Path directory, Checkpoint.@Nullable Entry entry)
+    /** Opens a partition; {@code groups} sees what is above its recovery point. */
+    LocalPartition open(
+            StreamInfo stream,
+            PartitionId id,
+            Path directory,
+            Checkpoint.@Nullable Entry entry,
+            Segment.BatchVisitor groups)
+            throws IOException {
+        return open(stream, id, directory, entry, Long.MAX_VALUE, groups);
+    }
+
+    /** As above, and cuts off the batch at {@code bound} and all that follows. */
+    LocalPartition open(
+            StreamInfo stream,
+            PartitionId id,
+            Path directory,
+            Checkpoint.@Nullable Entry entry,
+            long bound,
+            Segment.BatchVisitor groups)
             throws IOException {
         List<Long> bases = tidy(directory);
         long now = engine.clock().epochMillis();
         long logStart = entry == null ? 0 : entry.logStart();
+        bases = removeBelow(directory, bases, logStart, now);
         ProducerStates producers = new ProducerStates();
         loadProducers(producers, directory);
         EpochHistory[] epochs = {entry == null ? EpochHistory.EMPTY : entry.epochs()};
@@ -60,7 +79,7 @@ final class PartitionOpener {
             }
         } else {
             long trusted = entry == null ? 0 : entry.recoveryPoint();
-            recover(directory, bases, trusted, now, producers, epochs, segments);
+            recover(directory, bases, trusted, bound, now, producers, epochs, segments, groups);
         }
         long end;
         if (segments.isEmpty()) {
@@ -87,20 +106,34 @@ final class PartitionOpener {
                 end);
     }
 
+    /** Removes segments that were deleted before the checkpoint, and whose names a power cut brought back. */
+    private List<Long> removeBelow(Path directory, List<Long> bases, long logStart, long now) throws IOException {
+        int first = 0;
+        while (first + 1 < bases.size() && bases.get(first + 1) <= logStart) {
+            long base = bases.get(first);
+            Segment.open(files, directory, base, base, budget, now, false).delete();
+            first++;
+        }
+        return bases.subList(first, bases.size());
+    }
+
     private void recover(
             Path directory,
             List<Long> bases,
             long trusted,
+            long bound,
             long now,
             ProducerStates producers,
             EpochHistory[] epochs,
-            List<Segment> segments)
+            List<Segment> segments,
+            Segment.BatchVisitor groups)
             throws IOException {
         int i = 0;
         while (i + 1 < bases.size() && bases.get(i + 1) <= trusted) {
             segments.add(Segment.open(files, directory, bases.get(i), bases.get(i + 1), budget, now, false));
             i++;
         }
+        int closed = i;
         boolean cut = false;
         for (; i < bases.size(); i++) {
             long base = bases.get(i);
@@ -112,12 +145,14 @@ final class PartitionOpener {
                                     trusted, segments.get(segments.size() - 1).nextOffset())) {
                 cut = true;
             }
+            cut |= base >= bound && !segments.isEmpty();
             if (cut) {
                 log.warn("Removing segment {} of {}: it follows a torn write", base, directory);
                 Segment.open(files, directory, base, base, budget, now, false).delete();
                 continue;
             }
-            Segment segment = Segment.recover(files, directory, base, trusted, budget, now, (bytes, at) -> {
+            Segment segment = Segment.recover(files, directory, base, trusted, bound, budget, now, (bytes, at) -> {
+                groups.visit(bytes, at);
                 producers.appended(bytes, at, now);
                 int epoch = BatchFormat.leaderEpoch(bytes, at);
                 if (epoch > epochs[0].last()) {
@@ -133,6 +168,11 @@ final class PartitionOpener {
                 segments.get(segments.size() - 1).close();
             }
             segments.add(segment);
+        }
+        if (closed > 0 && segments.size() == closed) {
+            // all that followed was cut: what is left takes no more appends
+            segments.add(
+                    Segment.create(files, directory, segments.get(closed - 1).nextOffset(), budget, now));
         }
     }
 

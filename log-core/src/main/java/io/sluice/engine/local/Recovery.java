@@ -17,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Opens what is in a data directory. After an unclean stop: checks the segments above their recovery points, replays the
- * write-ahead log into them (idempotent by offset), then starts a new leader epoch in every partition above every offset that the
+ * Opens what is in a data directory. After an unclean stop: checks the segments above their recovery points, cuts off groups that
+ * are not whole ({@link RecoveredGroups}), replays the write-ahead log into them (idempotent by offset), then starts a new leader epoch in every partition above every offset that the
  * log or the checkpoint names, so that no offset that anybody saw is used twice.
  */
 final class Recovery {
@@ -63,14 +63,18 @@ final class Recovery {
         }
         PartitionOpener opener = new PartitionOpener(engine, files, openFiles, clean);
         Map<PartitionId, LocalPartition> partitions = new HashMap<>();
+        RecoveredGroups groups = new RecoveredGroups();
         for (StreamInfo stream : streams) {
             for (int i = 0; i < stream.partitions(); i++) {
                 PartitionId id = new PartitionId(stream.id(), i);
                 Path path = directory.partition(stream.id(), i);
+                Checkpoint.Entry entry = checkpoint.partitions().get(id);
                 partitions.put(
-                        id,
-                        opener.open(stream, id, path, checkpoint.partitions().get(id)));
+                        id, opener.open(stream, id, path, entry, (bytes, at) -> groups.inSegment(id, bytes, at)));
             }
+        }
+        if (!groups.areWhole()) {
+            cutTornGroups(groups, checkpoint, directory, opener, partitions);
         }
         long lastSequence = checkpoint.walSequence() - 1;
         long lastFile = -1;
@@ -86,6 +90,39 @@ final class Recovery {
                     (engine.clock().nanoTime() - started) / 1_000_000);
         }
         return new Outcome(streams, partitions.values(), !clean, lastSequence + SEQUENCE_GAP, lastFile + 1);
+    }
+
+    private void cutTornGroups(
+            RecoveredGroups groups,
+            Checkpoint checkpoint,
+            StreamDirectory directory,
+            PartitionOpener opener,
+            Map<PartitionId, LocalPartition> partitions)
+            throws IOException {
+        WalReplay.replay(files, walDirectory, checkpoint.walSequence(), new WalReplay.Sink() {
+            @Override
+            public void batch(PartitionId id, ByteBuf bytes, int at, int length) {
+                groups.inLog(bytes, at);
+            }
+
+            @Override
+            public void mention(PartitionId id, long offset) {}
+        });
+        for (Map.Entry<PartitionId, Long> cut : groups.cuts().entrySet()) {
+            PartitionId id = cut.getKey();
+            LocalPartition whole = partitions.get(id);
+            if (whole == null) {
+                throw new IllegalStateException("no partition " + id);
+            }
+            log.info(
+                    "Cutting {} at offset {}: what follows belongs to a pass that is not there as a whole",
+                    whole,
+                    cut.getValue());
+            whole.segments().closeFiles();
+            Path path = directory.partition(id.stream(), id.index());
+            Checkpoint.Entry entry = checkpoint.partitions().get(id);
+            partitions.put(id, opener.open(whole.stream(), id, path, entry, cut.getValue(), (bytes, at) -> {}));
+        }
     }
 
     private WalReplay.Result replay(Checkpoint checkpoint, Map<PartitionId, LocalPartition> partitions)

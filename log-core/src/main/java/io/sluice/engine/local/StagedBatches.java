@@ -2,6 +2,7 @@ package io.sluice.engine.local;
 
 import io.netty.buffer.ByteBuf;
 import io.sluice.log.PartitionId;
+import io.sluice.log.record.BuiltBatch;
 import io.sluice.log.wal.WalPass;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -15,7 +16,10 @@ final class StagedBatches {
     private long[] lastOffsets = new long[4];
     private long[] timestamps = new long[4];
     private boolean[] logged = new boolean[4];
+    private @Nullable BuiltBatch[] built = new BuiltBatch[4];
     private int size;
+    private int builtCount;
+    private boolean builtLogged;
     private int written;
     private boolean unlogged;
 
@@ -29,6 +33,7 @@ final class StagedBatches {
             lastOffsets = Arrays.copyOf(lastOffsets, capacity);
             timestamps = Arrays.copyOf(timestamps, capacity);
             logged = Arrays.copyOf(logged, capacity);
+            built = Arrays.copyOf(built, capacity);
         }
         buffers[size] = buffer;
         positions[size] = position;
@@ -39,6 +44,46 @@ final class StagedBatches {
         logged[size] = group;
         unlogged |= !group;
         size++;
+    }
+
+    /** Adds a batch that {@link #seal} completes. */
+    void add(BuiltBatch batch, long first, long last, boolean group) {
+        ByteBuf bytes = batch.unsealed();
+        add(bytes, bytes.readerIndex(), batch.sizeInBytes(), first, last, batch.maxTimestamp(), group);
+        built[size - 1] = batch;
+        builtCount++;
+        builtLogged |= group;
+    }
+
+    /** Batches that wait for {@link #seal}. */
+    int builtCount() {
+        return builtCount;
+    }
+
+    /** True if one of them goes to the write-ahead log. */
+    boolean isBuiltLogged() {
+        return builtLogged;
+    }
+
+    /**
+     * Completes the batches that the broker built.
+     *
+     * @param mark of their group; {@link io.sluice.log.record.GroupMark#NONE} without one
+     * @param log true if all of them go to the write-ahead log, whatever was asked for
+     */
+    void seal(long mark, boolean log) {
+        unlogged = false;
+        for (int i = 0; i < size; i++) {
+            BuiltBatch batch = built[i];
+            if (batch != null) {
+                batch.seal(mark);
+                built[i] = null;
+                logged[i] |= log;
+            }
+            unlogged |= !logged[i];
+        }
+        builtCount = 0;
+        builtLogged = false;
     }
 
     int size() {
@@ -108,7 +153,10 @@ final class StagedBatches {
         for (int i = 0; i < size; i++) {
             buffer(i).release();
             buffers[i] = null;
+            built[i] = null;
         }
+        builtCount = 0;
+        builtLogged = false;
         size = 0;
         written = 0;
         unlogged = false;

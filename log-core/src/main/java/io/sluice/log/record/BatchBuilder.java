@@ -118,7 +118,7 @@ public final class BatchBuilder {
     }
 
     /**
-     * Completes the batch, checksum included, and hands it over with one reference.
+     * Completes the batch but for its checksum, and hands it over with one reference.
      *
      * @throws IllegalStateException if no record was added
      */
@@ -140,7 +140,6 @@ public final class BatchBuilder {
         out.setShort(BatchFormat.PRODUCER_EPOCH, -1);
         out.setInt(BatchFormat.BASE_SEQUENCE, -1);
         out.setInt(BatchFormat.RECORD_COUNT, count);
-        out.setInt(BatchFormat.CRC, BatchFormat.computeCrcOfOwn(out, size));
         BuiltBatch batch = new BuiltBatch(out, Arrays.copyOf(starts, count), count, baseTimestamp, maxTimestamp);
         guess = Math.max(SMALLEST, Math.min(LARGEST_GUESS, size + size / 8));
         buffer = null;

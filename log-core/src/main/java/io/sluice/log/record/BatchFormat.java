@@ -112,9 +112,14 @@ public final class BatchFormat {
 
     /** Stamps the broker's time on the batch and renews the checksum. */
     public static void stampAppendTime(ByteBuf batch, int at, long timestamp) {
+        setAppendTime(batch, at, timestamp);
+        batch.setInt(at + CRC, computeCrc(batch, at, sizeInBytes(batch, at)));
+    }
+
+    /** As {@link #stampAppendTime} where the checksum follows later. */
+    static void setAppendTime(ByteBuf batch, int at, long timestamp) {
         batch.setShort(at + ATTRIBUTES, batch.getShort(at + ATTRIBUTES) | LOG_APPEND_TIME);
         batch.setLong(at + MAX_TIMESTAMP, timestamp);
-        batch.setInt(at + CRC, computeCrc(batch, at, sizeInBytes(batch, at)));
     }
 
     /** True if the stored checksum fits the bytes. */

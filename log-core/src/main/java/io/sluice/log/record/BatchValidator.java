@@ -87,6 +87,9 @@ public final class BatchValidator {
         if (codec > Compression.ZSTD) {
             throw new LogException(Reason.UNSUPPORTED_FORMAT, "unknown compression codec " + codec);
         }
+        if (GroupMark.isMark(BatchFormat.producerId(batches, at))) {
+            throw corrupt("producer id " + BatchFormat.producerId(batches, at));
+        }
         if (BatchFormat.producerId(batches, at) >= 0
                 && (BatchFormat.producerEpoch(batches, at) < 0 || BatchFormat.baseSequence(batches, at) < 0)) {
             throw corrupt("producer id without epoch or sequence");

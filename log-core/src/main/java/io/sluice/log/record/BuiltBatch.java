@@ -12,6 +12,7 @@ public final class BuiltBatch extends AbstractBatch {
     private final long maxTimestamp;
     private long baseOffset;
     private long appendTime = -1;
+    private boolean sealed;
 
     BuiltBatch(ByteBuf buffer, int[] starts, int count, long baseTimestamp, long maxTimestamp) {
         super(buffer, starts, count);
@@ -20,9 +21,30 @@ public final class BuiltBatch extends AbstractBatch {
         this.maxTimestamp = maxTimestamp;
     }
 
-    /** The encoded batch from its reader index on; unretained. */
+    /** The encoded batch from its reader index on, checksum included; unretained. */
     public ByteBuf buffer() {
+        if (!sealed) {
+            seal(GroupMark.NONE);
+        }
         return bytes();
+    }
+
+    /** As {@link #buffer}, but only {@link #seal} completes it. */
+    public ByteBuf unsealed() {
+        return bytes();
+    }
+
+    /**
+     * Completes the batch; called once, when nothing else will change any more.
+     *
+     * @param mark a {@link GroupMark}, or none
+     */
+    public void seal(long mark) {
+        ByteBuf bytes = bytes();
+        int at = bytes.readerIndex();
+        bytes.setLong(at + BatchFormat.PRODUCER_ID, mark);
+        bytes.setInt(at + BatchFormat.CRC, BatchFormat.computeCrcOfOwn(bytes, bytes.readableBytes()));
+        sealed = true;
     }
 
     public int sizeInBytes() {
@@ -42,7 +64,8 @@ public final class BuiltBatch extends AbstractBatch {
     /** Stamps the broker's time; called by the partition of a log-append-time stream. */
     public void stampAppendTime(long timestamp) {
         appendTime = timestamp;
-        BatchFormat.stampAppendTime(bytes(), bytes().readerIndex(), timestamp);
+        BatchFormat.setAppendTime(bytes(), bytes().readerIndex(), timestamp);
+        sealed = false;
     }
 
     @Override

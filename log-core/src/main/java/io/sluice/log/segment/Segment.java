@@ -184,6 +184,7 @@ public final class Segment {
      * file at the first that is torn.
      *
      * @param trusted offset below which the file was synced
+     * @param bound offset of the first batch to be cut off although it is whole
      * @param visitor sees every batch checked
      * @return the segment, open for appending; {@link #cutBytes} tells whether bytes were cut
      */
@@ -192,6 +193,7 @@ public final class Segment {
             Path directory,
             long baseOffset,
             long trusted,
+            long bound,
             OpenFiles budget,
             long createdMillis,
             BatchVisitor visitor)
@@ -208,7 +210,7 @@ public final class Segment {
             segment.bytesSinceIndex = index.count() == 0 ? SegmentIndex.INTERVAL_BYTES : 0;
             SegmentScan scan = new SegmentScan(opened, from, length);
             segment.size = from;
-            while (scan.next(segment.nextOffset)) {
+            while (scan.next(segment.nextOffset) && scan.baseOffset() < bound) {
                 // The batch at the last index entry was indexed already; the index refuses what does not rise.
                 segment.note(scan.position(), scan.size(), scan.baseOffset(), scan.lastOffset(), scan.maxTimestamp());
                 if (scan.lastOffset() >= trusted) {
@@ -217,6 +219,8 @@ public final class Segment {
             }
             segment.cut = length - segment.size;
             opened.truncate(segment.size);
+            // to be synced also if nothing is left: what was cut, now or by a start that failed, must not come back
+            segment.syncedSize = -1;
         } finally {
             segment.file.release();
         }

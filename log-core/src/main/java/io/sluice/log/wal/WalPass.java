@@ -12,9 +12,6 @@ import org.jspecify.annotations.Nullable;
 public final class WalPass {
     /** Told on the sync thread, in order of submission. */
     public interface Listener {
-        /** The pass was copied into the log's buffers; its batches are released. */
-        void passEncoded(long number);
-
         /** All passes up to {@code number} are on disk. */
         void passesDurable(long number, Runnable wakeUp);
 

@@ -246,7 +246,6 @@ public final class WriteAheadLog {
         buffer.putChecksum();
         sequence++;
         pass.release();
-        pass.listener().passEncoded(pass.number());
         return true;
     }
 

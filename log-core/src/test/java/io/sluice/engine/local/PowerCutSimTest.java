@@ -39,7 +39,7 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Lives of an engine on a disk that loses power, with seeds. After every start: each confirmed GROUP record is where it was
- * confirmed, nothing is there that was not appended there, and no partition ends below an offset seen before a later group
+ * confirmed, each pass is there as a whole or not at all, nothing is there that was not appended there, and no partition ends below an offset seen before a later group
  * commit. {@code -Dsim.seed} replays one seed, {@code -Dsim.seeds} sets their number.
  */
 class PowerCutSimTest {
@@ -67,6 +67,9 @@ class PowerCutSimTest {
         private final BatchBuilder builder = new BatchBuilder(UnpooledByteBufAllocator.DEFAULT);
         private final List<TreeMap<Long, String>> confirmed = new ArrayList<>();
         private final List<Map<Long, Set<String>>> appended = new ArrayList<>();
+        /** Of the last life. */
+        private final List<List<Pending>> passes = new ArrayList<>();
+
         private final long[] floor = new long[PARTITIONS];
         private final long[] truncated = new long[PARTITIONS];
         private long millis = 1_700_000_000_000L;
@@ -154,10 +157,13 @@ class PowerCutSimTest {
             }
             ShardLease lease = engine.acquire(ShardId.CORE);
             LogPartition[] partitions = new LogPartition[PARTITIONS];
+            List<Map<Long, String>> found = new ArrayList<>();
             for (int i = 0; i < PARTITIONS; i++) {
                 partitions[i] = lease.writable(new PartitionId(STREAM, i));
-                verify(partitions[i], i);
+                found.add(verify(partitions[i], i));
             }
+            passes.forEach(pass -> verifyWhole(pass, found));
+            passes.clear();
             if (random.nextBoolean()) {
                 files.failCall(1 + random.nextInt(1500), true);
             }
@@ -226,6 +232,7 @@ class PowerCutSimTest {
                     }
                 }
                 case 5, 6 -> {
+                    passes.add(new ArrayList<>(staged));
                     unconfirmed.put(lease.commit(() -> {}), new ArrayList<>(staged));
                     staged.clear();
                 }
@@ -259,7 +266,21 @@ class PowerCutSimTest {
             }
         }
 
-        private void verify(LogPartition partition, int p) {
+        /** Whether it was confirmed or not. */
+        private void verifyWhole(List<Pending> pass, List<Map<Long, String>> found) {
+            List<Pending> kept = pass.stream()
+                    .filter(record -> record.offset() >= truncated[record.partition()])
+                    .toList();
+            List<Pending> there = kept.stream()
+                    .filter(record ->
+                            record.value().equals(found.get(record.partition()).get(record.offset())))
+                    .toList();
+            assertThat(there.isEmpty() || there.size() == kept.size())
+                    .as("a pass is there as a whole: %s of %s", there, kept)
+                    .isTrue();
+        }
+
+        private Map<Long, String> verify(LogPartition partition, int p) {
             assertThat(partition.highWatermark()).isGreaterThanOrEqualTo(floor[p]);
             assertThat(partition.logStartOffset()).isLessThanOrEqualTo(Math.max(truncated[p], 0));
             Map<Long, String> found = read(partition, partition.logStartOffset(), Isolation.HIGH_WATERMARK);
@@ -272,6 +293,7 @@ class PowerCutSimTest {
                     .forEach((offset, value) -> assertThat(found.get(offset))
                             .as("confirmed record at %s of partition %s", offset, p)
                             .isEqualTo(value));
+            return found;
         }
 
         private Map<Long, String> read(LogPartition partition, long from, Isolation isolation) {

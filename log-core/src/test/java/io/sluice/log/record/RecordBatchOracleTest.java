@@ -222,6 +222,28 @@ class RecordBatchOracleTest {
         built.release();
     }
 
+    @Test
+    void aMarkIsNoProducerToAnybodyAndIsNotTakenFromClients() {
+        BatchBuilder builder = new BatchBuilder(allocator);
+        builder.add(5, "k".getBytes(UTF_8), "v".getBytes(UTF_8));
+        BuiltBatch built = builder.finish();
+        long mark = GroupMark.of((1L << 43) - 1, 3);
+        built.seal(mark);
+        assertThat(GroupMark.isMark(mark)).isTrue();
+        assertThat(GroupMark.pass(mark)).isEqualTo((1L << 43) - 1);
+        assertThat(GroupMark.parts(mark)).isEqualTo(3);
+        ByteBuffer copy = ByteBuffer.allocate(built.sizeInBytes());
+        built.buffer().getBytes(0, copy);
+        RecordBatch batch = MemoryRecords.readableRecords(copy.flip()).firstBatch();
+        batch.ensureValid();
+        assertThat(batch.hasProducerId()).isFalse();
+        assertThat(batch.isTransactional()).isFalse();
+        assertThatThrownBy(() -> BatchValidator.validate(built.buffer().duplicate(), 1 << 20))
+                .isInstanceOf(LogException.class)
+                .hasMessageContaining("producer id");
+        built.release();
+    }
+
     private static byte[] bytes(Random random, int length) {
         byte[] bytes = new byte[length];
         random.nextBytes(bytes);

@@ -75,9 +75,6 @@ class WriteAheadLogTest {
         final List<Long> durable = new ArrayList<>();
 
         @Override
-        public void passEncoded(long number) {}
-
-        @Override
         public void passesDurable(long number, Runnable wakeUp) {
             durable.add(number);
         }
