@@ -17,7 +17,12 @@ import com.rabbitmq.client.GetResponse;
 import com.rabbitmq.client.RpcClient;
 import com.rabbitmq.client.RpcClientParams;
 import com.rabbitmq.client.ShutdownSignalException;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.sluice.amqp091.codec.BasicMethod;
 import io.sluice.amqp091.codec.ConnectionMethod;
+import io.sluice.amqp091.codec.FrameWriter;
+import io.sluice.amqp091.codec.Protocol;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -214,6 +219,45 @@ class PublishExtensionsTest extends ClientTest {
                         .isEqualTo(("call " + i).getBytes(UTF_8));
             }
             client.close();
+        }
+    }
+
+    @Test
+    void repliesToAClientThatDoesNotReadAreBoundedAndDropped() throws Exception {
+        try (RawPeer asker = new RawPeer(broker.port())) {
+            asker.authenticate();
+            asker.send(0, new ConnectionMethod.TuneOk(10, 131_072, 0), new ConnectionMethod.Open("/"));
+            assertThat(asker.receive()).isInstanceOf(ConnectionMethod.OpenOk.class);
+            asker.openChannel(1);
+            String requests = queue("ask");
+            asker.consume(1, REPLIES);
+            ByteBuf out = Unpooled.buffer();
+            FrameWriter.method(out, 1, new BasicMethod.Publish("", requests, false, false));
+            int start = FrameWriter.begin(out, Protocol.FRAME_HEADER, 1);
+            out.writeShort(60).writeShort(0).writeLong(0).writeShort(1 << 9);
+            out.writeByte(REPLIES.length()).writeBytes(REPLIES.getBytes(UTF_8));
+            FrameWriter.end(out, start);
+            asker.send(out);
+            String name = next(consume(channel, requests, true)).getProperties().getReplyTo();
+            channel.confirmSelect();
+            byte[] body = new byte[1 << 20];
+            for (int i = 0; i < 60; i++) {
+                channel.basicPublish("", name, null, body);
+            }
+            channel.waitForConfirmsOrDie(20_000);
+            await().atMost(20, TimeUnit.SECONDS).until(() -> broker.gateway().sent() >= 10);
+            long sent = broker.gateway().sent();
+            int read = 0;
+            asker.socket.setSoTimeout(1_500);
+            try {
+                while (read < 60) {
+                    assertThat(asker.receiveContent()).hasSize(1 << 20);
+                    read++;
+                }
+            } catch (java.net.SocketTimeoutException e) {
+                assertThat(read).as("replies of %s sent", sent).isBetween(10, 40);
+            }
+            assertThat(read).isLessThan(60);
         }
     }
 

@@ -185,6 +185,53 @@ class StreamsTest extends ClientTest {
     }
 
     @Test
+    void aFilterPassesWhatItNames() throws Exception {
+        declare(Map.of());
+        String[] values = {"a", "b", "c"};
+        for (int i = 0; i < 40; i++) {
+            channel.basicPublish(
+                    "",
+                    id,
+                    new AMQP.BasicProperties.Builder()
+                            .headers(i % 4 == 3 ? Map.of() : Map.of("x-stream-filter-value", values[i % 4]))
+                            .build(),
+                    ("m" + i).getBytes(UTF_8));
+        }
+        channel.waitForConfirmsOrDie(10_000);
+        assertThat(filtered(Map.of("x-stream-filter", "b"), 10)).allMatch(n -> n % 4 == 1);
+        assertThat(filtered(Map.of("x-stream-filter", List.of("a", "c")), 20)).allMatch(n -> n % 4 == 0 || n % 4 == 2);
+        assertThat(filtered(Map.of("x-stream-filter", "c", "x-stream-match-unfiltered", true), 20))
+                .allMatch(n -> n % 4 >= 2);
+        Channel own = connection.createChannel();
+        own.basicQos(1);
+        assertThatThrownBy(() -> own.basicConsume(id, false, Map.of("x-stream-filter", 1), (tag, d) -> {}, tag -> {}))
+                .satisfies(e -> assertThat(replyCode(e)).isEqualTo(406));
+    }
+
+    private List<Integer> filtered(Map<String, Object> filter, int count) throws Exception {
+        Channel reader = connection.createChannel();
+        reader.basicQos(5);
+        Map<String, Object> arguments = new HashMap<>(filter);
+        arguments.put("x-stream-offset", "first");
+        BlockingQueue<Delivery> got = new LinkedBlockingQueue<>();
+        reader.basicConsume(
+                id,
+                false,
+                arguments,
+                (tag, delivery) -> {
+                    got.add(delivery);
+                    reader.basicAck(delivery.getEnvelope().getDeliveryTag(), false);
+                },
+                tag -> {});
+        List<Integer> numbers = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            numbers.add(Integer.parseInt(new String(next(got).getBody(), UTF_8).substring(1)));
+        }
+        assertThat(got.poll(100, TimeUnit.MILLISECONDS)).isNull();
+        return numbers;
+    }
+
+    @Test
     void largeBacklogsReachASlowReaderInBoundedPieces() throws Exception {
         declare(Map.of());
         byte[] body = new byte[200_000];

@@ -21,6 +21,7 @@ import io.sluice.queue.Overflow;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
 import io.sluice.routing.Binding;
+import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.VirtualHost;
 import java.nio.file.Path;
@@ -176,6 +177,62 @@ class MqttQueueOptionsTest {
                         "high x-priority=-1",
                         "05 x-priority=5",
                         "256 x-priority=256");
+    }
+
+    private static void done(java.util.concurrent.CompletionStage<?> stage) throws Exception {
+        stage.toCompletableFuture().get(10, TimeUnit.SECONDS);
+    }
+
+    private static Binding binding(
+            String from, Binding.Kind kind, String to, String key, Map<String, String> arguments) {
+        return new Binding(
+                new Binding.End(Binding.Kind.EXCHANGE, from),
+                new Binding.End(kind, to),
+                key,
+                arguments,
+                Binding.Origin.CLIENT);
+    }
+
+    @Test
+    void userPropertiesAreMatchedByHeadersExchanges() throws Exception {
+        done(host.declareExchange(
+                CALLER, new ExchangeInfo("by.kind", ExchangeInfo.Type.HEADERS, true, false, false, Map.of())));
+        QueueRef queue = host.declareQueue(
+                        CALLER, new QueueDeclaration("alarms", true, false, false, QueuePolicy.NONE, Map.of()))
+                .toCompletableFuture()
+                .get(10, TimeUnit.SECONDS);
+        done(host.bind(CALLER, binding("amq.topic", Binding.Kind.EXCHANGE, "by.kind", "s.#", Map.of())));
+        done(host.bind(CALLER, binding("by.kind", Binding.Kind.QUEUE, "alarms", "", Map.of("kind", "alarm"))));
+        Mqtt5BlockingClient publisher = client("pub");
+        publisher
+                .connectWith()
+                .willPublish()
+                .topic("s/will")
+                .qos(MqttQos.AT_LEAST_ONCE)
+                .payload("will".getBytes(UTF_8))
+                .userProperties()
+                .add("kind", "alarm")
+                .applyUserProperties()
+                .applyWillPublish()
+                .send();
+        for (String kind : List.of("alarm", "reading", "alarm")) {
+            publisher.publish(message("s/1", kind)
+                    .userProperties()
+                    .add("kind", kind)
+                    .applyUserProperties()
+                    .build());
+        }
+        publisher.publish(message("s/1", "no kind").build());
+        publisher
+                .disconnectWith()
+                .reasonCode(
+                        com.hivemq.client.mqtt.mqtt5.message.disconnect.Mqtt5DisconnectReasonCode
+                                .DISCONNECT_WITH_WILL_MESSAGE)
+                .send();
+        Sink sink = new Sink();
+        queue.attach(CALLER, new QueueRef.ConsumerSpec("t", true, false, Integer.MAX_VALUE), sink)
+                .flush();
+        await().untilAsserted(() -> assertThat(sink.got).containsExactly("alarm", "alarm", "will"));
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.sluice.amqp091.connection;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.sluice.amqp091.stream.StreamFilter;
 import io.sluice.amqp091.stream.StreamReader;
 import io.sluice.log.StreamId;
 import io.sluice.message.RecordView;
@@ -20,13 +21,15 @@ final class StreamConsumer implements Settler, StreamReader.Listener {
     private final byte[] tagBytes;
     private final String stream;
     private final StreamId id;
+    private final StreamFilter filter;
     private final List<StreamReader> readers = new ArrayList<>();
     private final RecordView record = new RecordView();
     private int credit;
     private int turn;
     private boolean closed;
 
-    StreamConsumer(StreamConsumers channel, String tag, String stream, StreamId id, int prefetch) {
+    StreamConsumer(StreamConsumers channel, String tag, String stream, StreamId id, StreamFilter filter, int prefetch) {
+        this.filter = filter;
         this.channel = channel;
         this.tag = tag;
         this.tagBytes = tag.getBytes(UTF_8);
@@ -68,8 +71,10 @@ final class StreamConsumer implements Settler, StreamReader.Listener {
             turn = (turn + 1) % readers.size();
             if (reader.next(record)) {
                 empty = 0;
-                credit--;
-                channel.deliver(this, record);
+                if (filter.takes(record)) {
+                    credit--;
+                    channel.deliver(this, record);
+                }
             } else {
                 empty++;
             }

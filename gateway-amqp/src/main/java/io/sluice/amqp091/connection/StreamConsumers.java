@@ -3,6 +3,7 @@ package io.sluice.amqp091.connection;
 import io.sluice.amqp091.codec.AmqpException;
 import io.sluice.amqp091.codec.BasicMethod;
 import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.amqp091.stream.StreamFilter;
 import io.sluice.amqp091.stream.StreamReader;
 import io.sluice.amqp091.stream.StreamStart;
 import io.sluice.log.LogPartition;
@@ -67,7 +68,8 @@ final class StreamConsumers {
             throw new AmqpException(ReplyCode.PRECONDITION_FAILED, "consumer prefetch count is not set for " + named);
         }
         StreamStart start = ConsumerArguments.streamStart(connection, name, consume.arguments());
-        StreamConsumer consumer = new StreamConsumer(this, tag, name, stream.id(), prefetch);
+        StreamFilter filter = ConsumerArguments.streamFilter(connection, name, consume.arguments());
+        StreamConsumer consumer = new StreamConsumer(this, tag, name, stream.id(), filter, prefetch);
         List<CompletableFuture<Long>> found = new ArrayList<>();
         for (int i = 0; i < stream.partitions(); i++) {
             LogPartition partition = connection.shared().broker().engine().partition(new PartitionId(stream.id(), i));
