@@ -86,7 +86,7 @@ public class DeliveryMachineBenchmark {
     public long deliverNackRequeue() {
         dispatchAll(waiting);
         for (int i = 0; i < MESSAGES; i++) {
-            waiting.release(deliveries.consumers[i], deliveries.ids[i], true, deliveries);
+            waiting.release(deliveries.consumers[i], deliveries.ids[i], true, 0, deliveries);
         }
         return check(waiting.ready() - MESSAGES);
     }
@@ -230,6 +230,11 @@ public class DeliveryMachineBenchmark {
         }
 
         @Override
+        public void postponed(long position, long due) {
+            throw new IllegalStateException("postponed");
+        }
+
+        @Override
         public void deadLetter(long deliveryId, long position, long state, DeathReason reason) {
             sum += reason.ordinal();
         }
@@ -257,6 +262,11 @@ public class DeliveryMachineBenchmark {
         @Override
         public void failed(long position, int deliveryCount) {
             throw new IllegalStateException("failed");
+        }
+
+        @Override
+        public void postponed(long position, long due) {
+            throw new IllegalStateException("postponed");
         }
 
         @Override
@@ -289,6 +299,11 @@ public class DeliveryMachineBenchmark {
         @Override
         public void failed(long position, int deliveryCount) {
             throw new IllegalStateException("failed");
+        }
+
+        @Override
+        public void postponed(long position, long due) {
+            throw new IllegalStateException("postponed");
         }
 
         @Override

@@ -582,4 +582,61 @@ class QueueFeaturesTest extends ClientTest {
         await().until(() -> broker.host().table().queue("consumed") == null);
         await().until(() -> broker.host().table().queue("renewed") == null);
     }
+
+    @Test
+    void aFailedMessageWaitsForItsRetryAndCountsTowardsTheLimit() throws Exception {
+        declare("dead");
+        declare(
+                "slow",
+                "x-delayed-retry-min",
+                300,
+                "x-delayed-retry-multiplier",
+                2,
+                "x-delayed-retry-max",
+                400,
+                "x-delivery-limit",
+                2,
+                "x-dead-letter-exchange",
+                "",
+                "x-dead-letter-routing-key",
+                "dead");
+        publish("slow", "bad", "good");
+        BlockingQueue<Delivery> got = consume(channel, "slow", false);
+        long[] waits = new long[2];
+        for (int i = 0; i < 3; i++) {
+            Delivery bad = next(got);
+            assertThat(body(bad)).isEqualTo("bad");
+            if (i > 0) {
+                waits[i - 1] += System.nanoTime();
+            } else {
+                // the other one is not held up
+                assertThat(body(next(got))).isEqualTo("good");
+            }
+            if (i < 2) {
+                waits[i] = -System.nanoTime();
+            }
+            channel.basicNack(bad.getEnvelope().getDeliveryTag(), false, true);
+        }
+        assertThat(TimeUnit.NANOSECONDS.toMillis(waits[0])).isBetween(300L, 5_000L);
+        assertThat(TimeUnit.NANOSECONDS.toMillis(waits[1])).isBetween(400L, 5_000L);
+        assertThat(body(next(consume(channel, "dead", true)))).isEqualTo("bad");
+    }
+
+    static Stream<Arguments> meaninglessRetries() {
+        return Stream.of(
+                arguments("no first wait", of("x-delayed-retry-max", 1_000)),
+                arguments("zero", of("x-delayed-retry-min", 0)),
+                arguments("more than ten years", of("x-delayed-retry-min", Long.MAX_VALUE)),
+                arguments("a bound below the first", of("x-delayed-retry-min", 10, "x-delayed-retry-max", 9)),
+                arguments("no multiplier", of("x-delayed-retry-min", 10, "x-delayed-retry-multiplier", 0)),
+                arguments("too much jitter", of("x-delayed-retry-min", 10, "x-delayed-retry-jitter", 101)),
+                arguments("text", of("x-delayed-retry-min", "10")));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("meaninglessRetries")
+    void aRetryThatMakesNoSenseIsRefused(String what, Map<String, Object> arguments) {
+        assertThatThrownBy(() -> channel.queueDeclare("refused", true, false, false, arguments))
+                .satisfies(e -> assertThat(replyCode(e)).as(what).isEqualTo(406));
+    }
 }

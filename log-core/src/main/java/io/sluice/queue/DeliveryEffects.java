@@ -17,6 +17,9 @@ public interface DeliveryEffects {
     /** The delivery count of an unsettled message rose. */
     void failed(long position, int deliveryCount);
 
+    /** An unsettled message is not delivered again before this time, epoch ms. */
+    void postponed(long position, long due);
+
     /**
      * Copy the message to the dead-letter target, then give {@link DeliveryMachine#deadLettered} with the same id. Until then it
      * counts as unsettled.

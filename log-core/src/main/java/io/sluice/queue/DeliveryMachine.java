@@ -10,24 +10,26 @@ import org.jspecify.annotations.Nullable;
  * I/O, clock, thread or randomness inside: time is an argument. Nothing is allocated per message.
  *
  * <p>A message is <em>fresh</em> (never delivered), <em>in flight</em> (with a consumer), <em>returned</em> (waiting again),
- * <em>dying</em> (being copied to the dead-letter target) or settled and forgotten:
+ * <em>postponed</em> (not to be delivered again before some time), <em>dying</em> (being copied to the dead-letter target) or settled and forgotten:
  *
  * <table><caption>Transitions</caption>
  * <tr><td>enqueue</td><td>→ fresh</td></tr>
  * <tr><td>restore</td><td>→ fresh; over the delivery limit → dying or settled</td></tr>
  * <tr><td>dispatch</td><td>fresh or returned → in flight, or settled for a consumer that settles by receipt</td></tr>
  * <tr><td>ack</td><td>in flight → settled</td></tr>
- * <tr><td>release, cancel</td><td>in flight → returned; over the delivery limit → dying or settled</td></tr>
+ * <tr><td>release</td><td>in flight → returned or postponed; over the delivery limit → dying or settled</td></tr>
+ * <tr><td>cancel</td><td>in flight → returned</td></tr>
  * <tr><td>reject</td><td>in flight → dying, or settled without a dead-letter target</td></tr>
- * <tr><td>expire, trim</td><td>fresh or returned → dying or settled</td></tr>
+ * <tr><td>expire</td><td>postponed and due → returned; fresh or returned → dying or settled</td></tr>
+ * <tr><td>trim</td><td>fresh or returned → dying or settled</td></tr>
  * <tr><td>prepare, endPrepared</td><td>in flight → as ack, release or reject, or → returned; in between it is nobody's</td></tr>
  * <tr><td>refuse</td><td>(new) → dying or settled</td></tr>
  * <tr><td>deadLettered</td><td>dying → settled</td></tr>
- * <tr><td>purge</td><td>fresh, returned → settled</td></tr>
+ * <tr><td>purge</td><td>fresh, returned, postponed → settled</td></tr>
  * </table>
  *
  * <p>Order: by priority level, highest first, then by sequence of enqueueing. A returned message keeps its level and sequence
- * and so its place. Messages expire when they come to the head of their level, as in RabbitMQ; none is delivered expired.
+ * and so its place, also when it was postponed. Messages expire when they come to the head of their level, as in RabbitMQ; none is delivered expired.
  *
  * <p>Delivery limit as RabbitMQ's quorum queues have it: with limit n a message is delivered at most n + 1 times.
  *
@@ -47,11 +49,18 @@ public final class DeliveryMachine {
     private static final int PREPARED = -2;
 
     private static final Settlement[] SETTLEMENTS = Settlement.values();
+    /** No time to wait until. */
+    private static final long BY_POLICY = -1;
+
     /** No state of a message. */
     private static final long GONE = -1;
 
-    /** Bits of the number within a level; the bits above order the levels. */
+    /** Bits of the place within a level; the bits above order the levels. */
     private static final int LEVEL_SHIFT = 58;
+    /** Low bits of a sequence: the highest value for a message of the index, those below for what a restart found before it. */
+    private static final int BETWEEN_BITS = 8;
+
+    private static final int IN_INDEX = (1 << BETWEEN_BITS) - 1;
 
     /** Messages that may be dying for their age at a time: a long backlog that expires at once does not fill the heap. */
     static final int MAX_EXPIRING = 4096;
@@ -67,6 +76,11 @@ public final class DeliveryMachine {
     private final ReturnedReferences returned = new ReturnedReferences();
     private final InFlight inFlight = new InFlight();
     private final Consumers consumers;
+    /** Null until a message is postponed. */
+    private @Nullable PostponedReferences postponed;
+    /** By level, messages restored as postponed since the last that was restored to wait; null until one was. */
+    private int @Nullable [] restoredBetween;
+
     private long nextDeliveryId = 1;
     private long ready;
     private long readyBytes;
@@ -96,9 +110,14 @@ public final class DeliveryMachine {
         return readyBytes;
     }
 
-    /** Messages delivered and not settled, dying ones included. */
+    /** Messages delivered and not settled, dying and postponed ones included. */
     public int unacked() {
-        return inFlight.size();
+        return inFlight.size() + postponed();
+    }
+
+    /** Messages that came back and may not be delivered yet. They count neither as waiting nor for the queue's limits. */
+    public int postponed() {
+        return postponed == null ? 0 : postponed.size();
     }
 
     public int consumers() {
@@ -138,9 +157,38 @@ public final class DeliveryMachine {
         }
     }
 
+    /**
+     * As {@link #restore} for a message that may not be delivered yet.
+     *
+     * @param due epoch ms
+     */
+    public void restorePostponed(long position, long state, long expiry, long due, DeliveryEffects effects) {
+        if (Reference.rejected(state) || !isWithinDeliveryLimit(state)) {
+            restore(position, state, expiry, effects);
+            return;
+        }
+        int level = level(state);
+        QueueIndex index = levels[level];
+        long next = index == null ? 0 : index.first() + index.size();
+        // before whatever of its level is restored next
+        int[] between = restoredBetween;
+        if (between == null) {
+            between = new int[levels.length];
+            restoredBetween = between;
+        }
+        long sequence = place(level, next << BETWEEN_BITS | Math.min(between[level]++, IN_INDEX - 1));
+        postpone(sequence, position, state, expiry, due);
+    }
+
     /** As {@link #restore} for a message of which only its own expiry is known. */
     public void restoreArrived(long position, long state, long expiry, long arrival, DeliveryEffects effects) {
         restore(position, state, Reference.earlier(expiry, expiryOf(arrival)), effects);
+    }
+
+    /** As {@link #restorePostponed} for a message of which only its own expiry is known. */
+    public void restoreArrivedPostponed(
+            long position, long state, long expiry, long arrival, long due, DeliveryEffects effects) {
+        restorePostponed(position, state, Reference.earlier(expiry, expiryOf(arrival)), due, effects);
     }
 
     private void add(long position, long state, long expiry) {
@@ -156,6 +204,9 @@ public final class DeliveryMachine {
             levels[level] = index;
         }
         index.add(position, state, expiry);
+        if (restoredBetween != null) {
+            restoredBetween[level] = 0;
+        }
         occupied |= 1 << level;
         arrived(state, expiry);
     }
@@ -283,6 +334,12 @@ public final class DeliveryMachine {
             fallDue(delays, now, effects);
             return;
         }
+        PostponedReferences later = postponed;
+        if (later != null) {
+            while (later.firstDue() <= now) {
+                endPostponement(later);
+            }
+        }
         if (withExpiry == 0) {
             return;
         }
@@ -324,8 +381,9 @@ public final class DeliveryMachine {
 
     /** When {@link #expire} will have something to do, epoch ms; {@link Long#MAX_VALUE} if never. */
     public long nextExpiry() {
+        long due = postponed == null ? Long.MAX_VALUE : postponed.firstDue();
         if (withExpiry == 0 || !mayExpireMore()) {
-            return Long.MAX_VALUE;
+            return due;
         }
         if (delays != null) {
             return delays.next();
@@ -340,7 +398,7 @@ public final class DeliveryMachine {
                 next = Math.min(next, expiry);
             }
         }
-        return next == Long.MAX_VALUE ? next : next + 1;
+        return next == Long.MAX_VALUE ? due : Math.min(due, next + 1);
     }
 
     /**
@@ -378,8 +436,23 @@ public final class DeliveryMachine {
         }
     }
 
-    /** Returns the message to its place. {@code failed} counts a failed delivery. */
-    public void release(int consumer, long deliveryId, boolean failed, DeliveryEffects effects) {
+    /**
+     * Returns the message to its place. One that failed may be delivered again when the queue's {@link RetryBackoff} says so.
+     *
+     * @param failed counts a failed delivery
+     * @param now epoch ms; only a queue with such a backoff looks at it
+     */
+    public void release(int consumer, long deliveryId, boolean failed, long now, DeliveryEffects effects) {
+        release(consumer, deliveryId, failed, now, BY_POLICY, effects);
+    }
+
+    /** As {@link #release}, not to be delivered again before {@code due}, epoch ms, whatever the queue says. */
+    public void releaseUntil(
+            int consumer, long deliveryId, boolean failed, long now, long due, DeliveryEffects effects) {
+        release(consumer, deliveryId, failed, now, Math.max(due, 0), effects);
+    }
+
+    private void release(int consumer, long deliveryId, boolean failed, long now, long until, DeliveryEffects effects) {
         int slot = find(consumer, deliveryId);
         if (slot < 0) {
             return;
@@ -399,7 +472,19 @@ public final class DeliveryMachine {
                 return;
             }
         }
-        giveBack(slot, state);
+        long due = until;
+        if (until == BY_POLICY && failed && policy.retry() != null) {
+            due = now + policy.retry().delay(Reference.deliveryCount(state), position);
+        }
+        if (due <= now) {
+            giveBack(slot, state);
+            return;
+        }
+        long sequence = inFlight.sequence(slot);
+        long expiry = inFlight.expiry(slot);
+        inFlight.remove(slot);
+        effects.postponed(position, due);
+        postpone(sequence, position, state, expiry, due);
     }
 
     /** Dead-letters, or drops where there is no target. */
@@ -437,7 +522,7 @@ public final class DeliveryMachine {
     }
 
     /** Settles what was set aside; returns it to its place if the transaction is not committed. */
-    public void endPrepared(long deliveryId, boolean committed, DeliveryEffects effects) {
+    public void endPrepared(long deliveryId, boolean committed, long now, DeliveryEffects effects) {
         int slot = deliveryId <= 0 ? -1 : inFlight.find(deliveryId);
         int holder = slot < 0 ? DYING : inFlight.consumer(slot);
         if (holder > PREPARED) {
@@ -449,8 +534,8 @@ public final class DeliveryMachine {
         }
         switch (SETTLEMENTS[PREPARED - holder]) {
             case ACKED -> ack(holder, deliveryId, effects);
-            case RELEASED -> release(holder, deliveryId, false, effects);
-            case FAILED -> release(holder, deliveryId, true, effects);
+            case RELEASED -> release(holder, deliveryId, false, now, effects);
+            case FAILED -> release(holder, deliveryId, true, now, effects);
             case REJECTED -> die(slot, Reference.asRejected(inFlight.state(slot)), DeathReason.REJECTED, effects);
         }
     }
@@ -499,13 +584,21 @@ public final class DeliveryMachine {
         }
     }
 
-    /** Settles all waiting messages; those in flight stay. Returns how many. */
+    /** Settles all waiting and postponed messages; those in flight stay. Returns how many. */
     public long purge(DeliveryEffects effects) {
         long count = ready;
         for (int i = 0; i < returned.size(); i++) {
             effects.settled(returned.position(i));
         }
         returned.clear();
+        PostponedReferences later = postponed;
+        if (later != null) {
+            count += later.size();
+            for (int i = 0; i < later.size(); i++) {
+                effects.settled(later.position(i));
+            }
+            postponed = null;
+        }
         ready = 0;
         readyBytes = 0;
         withExpiry = 0;
@@ -551,17 +644,17 @@ public final class DeliveryMachine {
         if (delays != null) {
             return delays.visit(from, max, visitor);
         }
-        // places order like sequences do
+        // places order like sequences do, and are places in the indexes
         for (int level = Math.min(levels.length - 1, levelOf(from)); level >= 0; level--) {
             QueueIndex index = levels[level];
             if (index != null && !index.isEmpty()) {
                 long start = levelOf(from) == level ? from & (1L << LEVEL_SHIFT) - 1 : 0;
                 long next = index.visit(start, max, visitor);
                 if (next >= 0) {
-                    return sequence(level, next);
+                    return place(level, next);
                 }
                 if (level > 0) {
-                    return sequence(level - 1, 0);
+                    return place(level - 1, 0);
                 }
             }
         }
@@ -586,6 +679,22 @@ public final class DeliveryMachine {
         for (int i = 0; i < returned.size(); i++) {
             visitor.visit(returned.sequence(i), returned.position(i), returned.state(i), returned.expiry(i));
         }
+        PostponedReferences later = postponed;
+        if (later != null) {
+            for (int i = 0; i < later.size(); i++) {
+                visitor.visit(later.sequence(i), later.position(i), later.state(i), later.expiry(i));
+            }
+        }
+    }
+
+    /** Messages that may not be delivered yet, by their time, epoch ms. */
+    public void visitPostponed(PostponedVisitor visitor) {
+        PostponedReferences later = postponed;
+        if (later != null) {
+            for (int i = 0; i < later.size(); i++) {
+                visitor.visit(later.position(i), later.due(i));
+            }
+        }
     }
 
     /** Messages in flight or dying: what a purge leaves. */
@@ -603,12 +712,22 @@ public final class DeliveryMachine {
         void visit(long sequence, long position, long state, long expiry);
     }
 
+    /** Sees messages that may not be delivered before a time. */
+    @FunctionalInterface
+    public interface PostponedVisitor {
+        void visit(long position, long due);
+    }
+
     private boolean isWithinDeliveryLimit(long state) {
         return policy.deliveryLimit() < 0 || Reference.deliveryCount(state) <= policy.deliveryLimit();
     }
 
-    private static long sequence(int level, long number) {
+    private static long place(int level, long number) {
         return (long) (LEVELS - 1 - level) << LEVEL_SHIFT | number;
+    }
+
+    private static long sequence(int level, long number) {
+        return place(level, number << BETWEEN_BITS | IN_INDEX);
     }
 
     private static int levelOf(long sequence) {
@@ -638,7 +757,12 @@ public final class DeliveryMachine {
     }
 
     private boolean returnedIsNext() {
-        return returned.size() > 0 && levelOf(returned.firstSequence()) >= highestLevel();
+        if (returned.size() == 0) {
+            return false;
+        }
+        int level = highestLevel();
+        return level < 0
+                || returned.firstSequence() < sequence(level, level(level).first());
     }
 
     private void removeFirst(int level, QueueIndex index) {
@@ -701,6 +825,28 @@ public final class DeliveryMachine {
         long expiry = inFlight.expiry(slot);
         inFlight.remove(slot);
         returned.add(sequence, position, state, expiry);
+        arrived(state, expiry);
+    }
+
+    private void postpone(long sequence, long position, long state, long expiry, long due) {
+        PostponedReferences later = postponed;
+        if (later == null) {
+            later = new PostponedReferences();
+            postponed = later;
+        }
+        if (later.isFull()) {
+            endPostponement(later);
+        }
+        boolean diesFirst = expiry != Reference.NEVER && expiry < due;
+        later.add(diesFirst ? expiry + 1 : due, sequence, position, state, expiry);
+    }
+
+    /** The first of them may be delivered. */
+    private void endPostponement(PostponedReferences later) {
+        long state = later.state(0);
+        long expiry = later.expiry(0);
+        returned.add(later.sequence(0), later.position(0), state, expiry);
+        later.removeFirst();
         arrived(state, expiry);
     }
 

@@ -18,9 +18,17 @@ public interface QueueConsumer {
     /**
      * Returns the message to its old place.
      *
-     * @param failed true = a failed delivery: the delivery count rises (nack); false = never processed (consumer left)
+     * @param failed true = a failed delivery: the delivery count rises (nack), and the queue's {@link RetryBackoff} counts; false = never processed (consumer left)
      */
     void release(long deliveryId, boolean failed);
+
+    /**
+     * As {@link #release}, but nobody gets the message again before {@code due}, whatever the queue's {@link RetryBackoff} says. It
+     * keeps its place. A queue keeps at most 131,072 messages that wait so; of more, the one due first may be delivered at once.
+     *
+     * @param due epoch ms
+     */
+    void releaseUntil(long deliveryId, boolean failed, long due);
 
     /** Dead-letters the message with reason {@code rejected}, or drops it if the queue has no target. */
     void reject(long deliveryId);

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxPriority highest priority that is told from lower ones, 0 = none is; above 31 the levels are scaled to 32
  * @param singleActiveConsumer true if one consumer at a time gets messages and another takes over when it leaves
  * @param delayed true if nobody consumes it: each message waits until it expires, wherever it stands, and is then published anew
+ * @param retry how long a message that failed waits, null = not at all
  */
 public record QueuePolicy(
         @Nullable String deadLetterExchange,
@@ -28,7 +29,8 @@ public record QueuePolicy(
         Overflow overflow,
         int maxPriority,
         boolean singleActiveConsumer,
-        boolean delayed) {
+        boolean delayed,
+        @Nullable RetryBackoff retry) {
     public static final QueuePolicy NONE = builder().build();
 
     public QueuePolicy {
@@ -62,6 +64,7 @@ public record QueuePolicy(
         private int maxPriority;
         private boolean singleActiveConsumer;
         private boolean delayed;
+        private @Nullable RetryBackoff retry;
 
         private Builder() {}
 
@@ -120,6 +123,11 @@ public record QueuePolicy(
             return this;
         }
 
+        public Builder retry(@Nullable RetryBackoff backoff) {
+            retry = backoff;
+            return this;
+        }
+
         public QueuePolicy build() {
             return new QueuePolicy(
                     deadLetterExchange,
@@ -132,7 +140,8 @@ public record QueuePolicy(
                     overflow,
                     maxPriority,
                     singleActiveConsumer,
-                    delayed);
+                    delayed,
+                    retry);
         }
     }
 }

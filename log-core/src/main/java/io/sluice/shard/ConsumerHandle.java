@@ -15,6 +15,11 @@ final class ConsumerHandle implements QueueConsumer {
     static final int RELEASE = 1;
     static final int FAILED = 2;
     static final int REJECT = 3;
+    /** The time follows. */
+    static final int RELEASE_UNTIL = 4;
+
+    static final int FAILED_UNTIL = 5;
+    static final int KIND_BITS = 3;
 
     private static final int FIRST_CAPACITY = 16;
 
@@ -36,7 +41,7 @@ final class ConsumerHandle implements QueueConsumer {
 
     final List<Runnable> draining = new ArrayList<>(0);
 
-    /** Settlements and credit of one flush: each settlement is delivery id times four plus the kind. */
+    /** Settlements and credit of one flush: each settlement is delivery id times eight plus the kind, and a time for some kinds. */
     static final class Flush {
         final ConsumerHandle consumer;
         final long[] settlements;
@@ -88,6 +93,12 @@ final class ConsumerHandle implements QueueConsumer {
     }
 
     @Override
+    public void releaseUntil(long deliveryId, boolean failed, long due) {
+        settle(deliveryId, failed ? FAILED_UNTIL : RELEASE_UNTIL);
+        add(due);
+    }
+
+    @Override
     public void reject(long deliveryId) {
         settle(deliveryId, REJECT);
     }
@@ -136,9 +147,13 @@ final class ConsumerHandle implements QueueConsumer {
     }
 
     private void settle(long deliveryId, int kind) {
+        add(deliveryId << KIND_BITS | kind);
+    }
+
+    private void add(long value) {
         if (count == settlements.length) {
             settlements = Arrays.copyOf(settlements, count * 2);
         }
-        settlements[count++] = deliveryId << 2 | kind;
+        settlements[count++] = value;
     }
 }

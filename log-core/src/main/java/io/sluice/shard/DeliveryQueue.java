@@ -116,14 +116,22 @@ final class DeliveryQueue implements DeliveryEffects {
     }
 
     /** A message of an earlier life. */
-    void restore(long position, long state, long expiry) {
-        machine.restore(position, state, expiry, this);
+    void restore(long position, long state, long expiry, long due) {
+        if (due > queues.now()) {
+            machine.restorePostponed(position, state, expiry, due, this);
+        } else {
+            machine.restore(position, state, expiry, this);
+        }
         queues.markDirty(this);
     }
 
     /** A message of an earlier life, read back from the log. */
-    void restoreArrived(long position, long state, long expiry, long arrival) {
-        machine.restoreArrived(position, state, expiry, arrival, this);
+    void restoreArrived(long position, long state, long expiry, long arrival, long due) {
+        if (due > queues.now()) {
+            machine.restoreArrivedPostponed(position, state, expiry, arrival, due, this);
+        } else {
+            machine.restoreArrived(position, state, expiry, arrival, this);
+        }
         queues.markDirty(this);
     }
 
@@ -165,16 +173,30 @@ final class DeliveryQueue implements DeliveryEffects {
         }
         long[] settlements = flush.settlements;
         for (int i = 0; i < flush.count; i++) {
-            long id = settlements[i] >>> 2;
-            switch ((int) settlements[i] & 3) {
+            long id = settlements[i] >>> ConsumerHandle.KIND_BITS;
+            int kind = (int) settlements[i] & (1 << ConsumerHandle.KIND_BITS) - 1;
+            switch (kind) {
                 case ConsumerHandle.ACK -> machine.ack(slot, id, this);
-                case ConsumerHandle.RELEASE -> machine.release(slot, id, false, this);
-                case ConsumerHandle.FAILED -> machine.release(slot, id, true, this);
-                default -> machine.reject(slot, id, this);
+                case ConsumerHandle.RELEASE -> machine.release(slot, id, false, 0, this);
+                case ConsumerHandle.FAILED -> machine.release(slot, id, true, retryTime(), this);
+                case ConsumerHandle.REJECT -> machine.reject(slot, id, this);
+                default ->
+                    machine.releaseUntil(
+                            slot,
+                            id,
+                            kind == ConsumerHandle.FAILED_UNTIL,
+                            queues.currentMillis(),
+                            settlements[++i],
+                            this);
             }
         }
         machine.credit(slot, flush.credit);
         queues.markDirty(this);
+    }
+
+    /** Epoch ms from which retries of this queue wait; only a queue that delays them asks the clock. */
+    private long retryTime() {
+        return spec().policy().retry() == null ? 0 : queues.currentMillis();
     }
 
     /** Sets a delivery aside for a transaction; false if the consumer does not hold it. */
@@ -185,7 +207,7 @@ final class DeliveryQueue implements DeliveryEffects {
     /** A transaction that has set a delivery aside is over. */
     void endPrepared(long deliveryId, boolean committed) {
         if (!closed) {
-            machine.endPrepared(deliveryId, committed, this);
+            machine.endPrepared(deliveryId, committed, retryTime(), this);
             queues.markDirty(this);
         }
     }
@@ -448,6 +470,14 @@ final class DeliveryQueue implements DeliveryEffects {
     public void failed(long position, int deliveryCount) {
         if (delta != null && Reference.partition(position) != Reference.MEMORY_PARTITION) {
             delta.failed(position, deliveryCount);
+            queues.markUnjournaled(this);
+        }
+    }
+
+    @Override
+    public void postponed(long position, long due) {
+        if (delta != null && Reference.partition(position) != Reference.MEMORY_PARTITION) {
+            delta.postponed(position, due);
             queues.markUnjournaled(this);
         }
     }

@@ -27,6 +27,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -460,7 +461,13 @@ final class DeliveryQueues implements Queues {
         QueueHandle handle = new QueueHandle(spec, loop(), this);
         boolean known;
         try {
-            known = recovered.take(spec.id().value(), handle.queue()::restore, handle.queue()::restoreArrived);
+            DeliveryQueue queue = handle.queue();
+            LongUnaryOperator dues = recovered.dues(spec.id().value());
+            known = recovered.take(
+                    spec.id().value(),
+                    (position, state, expiry) -> queue.restore(position, state, expiry, dues.applyAsLong(position)),
+                    (position, state, expiry, arrival) ->
+                            queue.restoreArrived(position, state, expiry, arrival, dues.applyAsLong(position)));
         } catch (LogException e) {
             // what is missing now must not be missing in a checkpoint
             LogException failure = new LogException(

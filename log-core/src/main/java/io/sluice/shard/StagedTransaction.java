@@ -48,6 +48,11 @@ final class StagedTransaction {
         }
 
         @Override
+        public void postponed(long position, long due) {
+            throw new IllegalStateException("how long a message waits is known at the commit");
+        }
+
+        @Override
         public void deadLetter(long deliveryId, long position, long state, DeathReason reason) {
             if (reason == DeathReason.REJECTED && isOnDisk(position)) {
                 delta.rejected(position);

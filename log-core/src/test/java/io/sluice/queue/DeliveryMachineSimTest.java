@@ -97,6 +97,8 @@ class DeliveryMachineSimTest {
         final Map<Long, Held> held = new HashMap<>();
         final Map<Long, Message> dying = new HashMap<>();
         final Map<Long, Prepared> prepared = new HashMap<>();
+        final Map<Message, Long> postponed = new HashMap<>();
+        final Map<Long, Long> mustPostpone = new HashMap<>();
         final Map<Integer, Taker> takers = new HashMap<>();
         final Set<Long> settled = new HashSet<>();
         final Set<Long> mustSettle = new HashSet<>();
@@ -123,6 +125,11 @@ class DeliveryMachineSimTest {
                     .overflow(Overflow.values()[random.nextInt(3)])
                     .maxPriority(random.nextInt(3) == 0 ? new int[] {1, 5, 31, 32, 255}[random.nextInt(5)] : 0)
                     .singleActiveConsumer(random.nextInt(4) == 0)
+                    .retry(
+                            random.nextInt(3) == 0
+                                    ? new RetryBackoff(
+                                            1 + random.nextInt(20), 60, random.nextInt(3), random.nextInt(101))
+                                    : null)
                     .build();
             machine = new DeliveryMachine(policy, blocks, now);
         }
@@ -136,6 +143,7 @@ class DeliveryMachineSimTest {
                 assertThat(mustDie.size())
                         .as("dead letters missing in this step")
                         .isZero();
+                assertThat(mustPostpone).as("postponed in this step").isEmpty();
                 check();
             }
             while (!prepared.isEmpty()) {
@@ -158,7 +166,8 @@ class DeliveryMachineSimTest {
             assertThat(machine.ready()).isEqualTo(waiting.size());
             assertThat(machine.readyBytes())
                     .isEqualTo(waiting.values().stream().mapToLong(m -> m.size).sum());
-            assertThat(machine.unacked()).isEqualTo(held.size() + dying.size() + prepared.size());
+            assertThat(machine.unacked()).isEqualTo(held.size() + dying.size() + prepared.size() + postponed.size());
+            assertThat(machine.postponed()).isEqualTo(postponed.size());
             assertThat(machine.consumers()).isEqualTo((int)
                     takers.values().stream().filter(t -> !t.pulls).count());
             long expected =
@@ -196,14 +205,15 @@ class DeliveryMachineSimTest {
         }
 
         long nextExpiry() {
+            long due = postponed.values().stream().mapToLong(d -> d).min().orElse(Long.MAX_VALUE);
             if (dying.size() >= DeliveryMachine.MAX_EXPIRING) {
-                return Long.MAX_VALUE;
+                return due;
             }
             return heads().stream()
                     .filter(m -> m.expiry != 0)
-                    .mapToLong(m -> m.expiry + 1)
+                    .mapToLong(m -> Math.min(due, m.expiry + 1))
                     .min()
-                    .orElse(Long.MAX_VALUE);
+                    .orElse(due);
         }
 
         void command() {
@@ -279,7 +289,15 @@ class DeliveryMachineSimTest {
             } else {
                 mustGo(message, DeathReason.DELIVERY_LIMIT);
             }
-            machine.restore(position, message.delivered ? Reference.asRedelivered(state) : state, expiry, this);
+            long shown = message.delivered ? Reference.asRedelivered(state) : state;
+            if (waiting.containsKey(message.place()) && random.nextInt(3) == 0) {
+                waiting.remove(message.place());
+                long due = now + 1 + random.nextInt(40);
+                postpone(message, due);
+                machine.restorePostponed(position, shown, expiry, due, this);
+            } else {
+                machine.restore(position, shown, expiry, this);
+            }
         }
 
         void enqueue() {
@@ -310,7 +328,20 @@ class DeliveryMachineSimTest {
             }
         }
 
+        /** One that expires before it may be delivered goes then. */
+        void postpone(Message message, long due) {
+            message.returned = true;
+            postponed.put(message, message.expiry != 0 && message.expiry < due ? message.expiry + 1 : due);
+        }
+
         void expire() {
+            postponed.entrySet().removeIf(entry -> {
+                if (entry.getValue() <= now) {
+                    waiting.put(entry.getKey().place(), entry.getKey());
+                    return true;
+                }
+                return false;
+            });
             List<Message> gone = new ArrayList<>();
             while (true) {
                 List<Message> over =
@@ -401,13 +432,18 @@ class DeliveryMachineSimTest {
                 if (failed) {
                     message.failures++;
                 }
+                boolean chosen = random.nextInt(4) == 0;
+                long due = now + random.nextInt(30) - 3;
                 if (failed && policy.deliveryLimit() >= 0 && message.failures > policy.deliveryLimit()) {
                     mustGo(message, DeathReason.DELIVERY_LIMIT);
                 } else {
-                    message.returned = true;
-                    waiting.put(message.place(), message);
+                    comesBack(message, chosen ? due : failed ? retry(message) : now);
                 }
-                machine.release(of.consumer(), id, failed, this);
+                if (chosen) {
+                    machine.releaseUntil(of.consumer(), id, failed, now, due, this);
+                } else {
+                    machine.release(of.consumer(), id, failed, now, this);
+                }
             } else {
                 mustGo(message, DeathReason.REJECTED);
                 machine.reject(of.consumer(), id, this);
@@ -461,15 +497,28 @@ class DeliveryMachineSimTest {
                 back = policy.deliveryLimit() < 0 || message.failures <= policy.deliveryLimit();
             }
             if (back) {
-                message.returned = true;
-                waiting.put(message.place(), message);
+                comesBack(message, committed && of.how() == Settlement.FAILED ? retry(message) : now);
             } else if (of.how() == Settlement.ACKED) {
                 mustSettle.add(message.position);
             } else {
                 mustGo(message, of.how() == Settlement.FAILED ? DeathReason.DELIVERY_LIMIT : DeathReason.REJECTED);
             }
-            machine.endPrepared(id, committed, this);
-            machine.endPrepared(id, committed, this);
+            machine.endPrepared(id, committed, now, this);
+            machine.endPrepared(id, committed, now, this);
+        }
+
+        long retry(Message message) {
+            return policy.retry() == null ? now : now + policy.retry().delay(message.failures, message.position);
+        }
+
+        void comesBack(Message message, long due) {
+            if (due > now) {
+                mustPostpone.put(message.position, due);
+                postpone(message, due);
+            } else {
+                message.returned = true;
+                waiting.put(message.place(), message);
+            }
         }
 
         void rare() {
@@ -484,7 +533,9 @@ class DeliveryMachineSimTest {
                 case 1 -> {
                     if (random.nextInt(4) == 0) {
                         waiting.values().forEach(m -> mustSettle.add(m.position));
-                        int count = waiting.size();
+                        postponed.keySet().forEach(m -> mustSettle.add(m.position));
+                        int count = waiting.size() + postponed.size();
+                        postponed.clear();
                         waiting.clear();
                         assertThat(machine.purge(this)).isEqualTo(count);
                         Set<Long> left = new HashSet<>();
@@ -562,7 +613,7 @@ class DeliveryMachineSimTest {
             if (taker.credit != Integer.MAX_VALUE) {
                 taker.credit--;
             }
-            if (!message.delivered) {
+            if (!message.delivered && !message.returned) {
                 Long last = lastOfLevel.put(message.level, Reference.offset(position));
                 assertThat(last == null || last < Reference.offset(position))
                         .as("order of first deliveries")
@@ -620,6 +671,11 @@ class DeliveryMachineSimTest {
         }
 
         @Override
+        public void postponed(long position, long due) {
+            assertThat(mustPostpone.remove(position)).isEqualTo(due);
+        }
+
+        @Override
         public void deadLetter(long deliveryId, long position, long state, DeathReason reason) {
             assertThat(mustDie.remove(position)).isEqualTo(reason);
             Message message = byPosition.get(position);
@@ -644,6 +700,11 @@ class DeliveryMachineSimTest {
             @Override
             public void failed(long position, int deliveryCount) {
                 told += "failed " + position + " " + deliveryCount;
+            }
+
+            @Override
+            public void postponed(long position, long due) {
+                fail("postponed before the commit");
             }
 
             @Override
@@ -674,6 +735,11 @@ class DeliveryMachineSimTest {
             @Override
             public void failed(long position, int deliveryCount) {
                 fail("failed in a closed queue");
+            }
+
+            @Override
+            public void postponed(long position, long due) {
+                fail("postponed in a closed queue");
             }
 
             @Override

@@ -7,6 +7,7 @@ import static io.sluice.shard.Invariant.DELAYED_ARRIVES;
 import static io.sluice.shard.Invariant.NOTHING_EXPIRED_IS_DELIVERED;
 import static io.sluice.shard.Invariant.NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED;
 import static io.sluice.shard.Invariant.NOTHING_IS_DUE_EARLY;
+import static io.sluice.shard.Invariant.NOTHING_IS_RETRIED_EARLY;
 import static io.sluice.shard.Invariant.ORDER_AMONG_FIRST_DELIVERIES;
 import static io.sluice.shard.Invariant.PRIORITY_AND_EXPIRY_SURVIVE;
 import static io.sluice.shard.Invariant.PURGED_STAYS_PURGED;
@@ -141,6 +142,11 @@ final class CoreModel {
         ModelTransaction pending;
 
         Settlement pendingHow;
+        /** The shard gave the transaction up, as what it holds now shows; the log may have it all the same. */
+        boolean pendingGivenUp;
+        /** Not delivered again before, epoch ms. */
+        long notBefore;
+
         /** Settled by a transaction: no fault brings it back. */
         boolean forGood;
         /** Rejected by a transaction: no fault brings it to a consumer. */
@@ -433,6 +439,13 @@ final class CoreModel {
         NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                 !copy.turnedAway, "queue %s delivered m%s, which it had turned away", queue.id, copy.message.serial);
         int serial = copy.message.serial;
+        NOTHING_IS_RETRIED_EARLY.hold(
+                at >= copy.notBefore,
+                "queue %s delivered m%s at %s, it was to wait until %s",
+                queue.id,
+                serial,
+                at,
+                copy.notBefore);
         SETTLED_STAYS_SETTLED.hold(
                 !copy.settled && !copy.gone,
                 "queue %s delivered m%s, which was settled: %s",
@@ -456,6 +469,7 @@ final class CoreModel {
                     after);
             firsts.put(deliveryId, copy.message.rank);
         }
+        copy.pendingGivenUp |= copy.pending != null;
         copy.delivered = true;
         copy.settled = autoSettled;
         copy.how = autoSettled ? "by receipt" : "";
@@ -473,6 +487,7 @@ final class CoreModel {
         NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                 copy != null && !copy.gone, "m%s died in queue %s", serial, queue.id);
         if (copy.pending != null
+                && !copy.pendingGivenUp
                 && (reason == DeathReason.REJECTED
                         || reason == DeathReason.DELIVERY_LIMIT
                         || deliveryCount > copy.failures)) {
@@ -586,7 +601,9 @@ final class CoreModel {
                     copy);
             checkNumbers(copy, held, "holds");
             if (!held.inFlight()) {
-                waiting.add(copy);
+                if (!held.postponed()) {
+                    waiting.add(copy);
+                }
                 NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                         !copy.turnedAway, "queue %s holds m%s, which it turned away", queue.id, copy.message.serial);
             }
@@ -665,10 +682,12 @@ final class CoreModel {
             // one
             copy.displaced |= queue.policy.delayed()
                     || copy.mayBeTurnedAway()
+                    || held.postponed() // a later restart may find it before those that it stood behind
                     || power && (copy.settled || copy.purge != null || mayHaveLeft(copy, false));
-            if (!held.inFlight()) {
+            if (!held.inFlight() && !held.postponed()) {
                 waiting.add(copy);
             }
+            copy.notBefore = held.postponed() ? copy.notBefore : 0;
             if (copy.settled && copy.journaledTo >= 0) {
                 (copy.how.equals("by purge") ? PURGED_STAYS_PURGED : SETTLED_STAYS_SETTLED)
                         .hold(
@@ -679,7 +698,8 @@ final class CoreModel {
                                 copy.journaledFrom,
                                 copy.journaledTo);
             }
-            boolean over = queue.isOverLimit(held.deliveryCount()) || copy.displaced || held.rejected();
+            boolean over =
+                    queue.isOverLimit(held.deliveryCount()) || copy.displaced || held.rejected() || held.postponed();
             ORDER_AMONG_FIRST_DELIVERIES.hold(
                     over || message.rank > last.getOrDefault(copy.priorityLevel(), 0L),
                     "queue %s recovered %s behind a later message: %s",
@@ -718,7 +738,11 @@ final class CoreModel {
                     copy.how = "by the queue's limits";
                 }
                 if (ModelTransaction.mayTake(copy)) {
-                    if (!copy.settled && queue.durable && copy.message.confirmed && survives(copy.level, power)) {
+                    if (!copy.settled
+                            && !copy.pendingGivenUp
+                            && queue.durable
+                            && copy.message.confirmed
+                            && survives(copy.level, power)) {
                         ModelTransaction.gone(copy);
                     }
                     copy.settled = true;

@@ -28,6 +28,7 @@ import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Reference;
 import io.sluice.queue.ReferenceVisitor;
+import io.sluice.queue.RetryBackoff;
 import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import io.sluice.queue.TargetSet.Stamp;
@@ -360,6 +361,10 @@ final class CoreSimulation {
         if (random.nextInt(10) == 0) {
             policy.expires(500 + random.nextInt(20_000));
         }
+        if (random.nextInt(4) == 0) {
+            int first = 1 + random.nextInt(2000);
+            policy.retry(new RetryBackoff(first, first + random.nextInt(5000), random.nextInt(3), random.nextInt(101)));
+        }
         return policy.overflow(Overflow.values()[random.nextInt(3)])
                 .singleActiveConsumer(random.nextInt(5) == 0)
                 .build();
@@ -568,6 +573,11 @@ final class CoreSimulation {
         before.stream().filter(h -> h.inFlight() && !h.redelivered()).forEach(h -> dying.add(h.value()));
         List<String> held = keys(client, before, dying);
         List<String> found = keys(client, now, dying);
+        if (before.stream().anyMatch(Held::postponed)) {
+            // one may have fallen due meanwhile, and stands in its place again
+            held.sort(Comparator.naturalOrder());
+            found.sort(Comparator.naturalOrder());
+        }
         if (client.model.hasDeadLetters
                 || client.spec.policy().overflow() != Overflow.DROP_HEAD
                 || client.spec.policy().maxBytes() < 0 && !client.model.mayOverflow()) {
@@ -752,6 +762,7 @@ final class CoreSimulation {
             long expiry,
             boolean inFlight,
             boolean rejected,
+            boolean postponed,
             Stamp stamp) {
         @Override
         public String toString() {
@@ -766,6 +777,8 @@ final class CoreSimulation {
         RecordView view = new RecordView();
         Set<Long> inFlight = new HashSet<>();
         client.machine().visitInFlight((position, state, expiry) -> inFlight.add(position));
+        Set<Long> postponed = new HashSet<>();
+        client.machine().visitPostponed((position, due) -> postponed.add(position));
         List<Long> before = positions(client);
         inOrder(client.machine(), (position, state, expiry) -> {
             BatchView[] batch = new BatchView[1];
@@ -809,6 +822,7 @@ final class CoreSimulation {
                     expiry,
                     inFlight.contains(position),
                     Reference.rejected(state),
+                    postponed.contains(position),
                     TargetSet.stampOf(view)));
             batch[0].release();
         });

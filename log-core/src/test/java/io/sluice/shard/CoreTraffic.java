@@ -23,6 +23,7 @@ import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueRef.ConsumerSpec;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Republisher;
+import io.sluice.queue.RetryBackoff;
 import io.sluice.queue.Settlement;
 import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
@@ -633,10 +634,22 @@ final class CoreTraffic implements Republisher {
                 copy.settled = true;
                 copy.journaledFrom = world.journal().logEndOffset();
             } else if (how < 15) {
-                end.release(delivery.id(), false);
+                if (random.nextInt(3) == 0) {
+                    copy.notBefore = world.clock.millis() + random.nextInt(3000);
+                    end.releaseUntil(delivery.id(), false, copy.notBefore);
+                } else {
+                    end.release(delivery.id(), false);
+                }
             } else if (how < 18) {
-                end.release(delivery.id(), true);
                 copy.failures++;
+                if (random.nextInt(3) == 0) {
+                    copy.notBefore = world.clock.millis() + random.nextInt(3000);
+                    end.releaseUntil(delivery.id(), true, copy.notBefore);
+                } else {
+                    RetryBackoff retry = client.spec.policy().retry();
+                    copy.notBefore = retry == null ? 0 : world.clock.millis() + shortest(retry, copy.failures);
+                    end.release(delivery.id(), true);
+                }
                 if (limit >= 0 && copy.failures > limit) {
                     copy.settled = true;
                     copy.rejected = client.deadLetters != null;
@@ -650,6 +663,18 @@ final class CoreTraffic implements Republisher {
                 copy.settled = true;
                 copy.rejected = client.deadLetters != null;
             }
+        }
+
+        /** Milliseconds that a failed message waits at least. */
+        private static long shortest(RetryBackoff retry, int failures) {
+            long delay = retry.firstMillis();
+            for (int i = 1; i < failures; i++) {
+                delay = retry.multiplier() == RetryBackoff.LINEAR
+                        ? delay + retry.firstMillis()
+                        : delay * retry.multiplier();
+            }
+            delay = Math.min(delay, retry.maxMillis());
+            return Math.max(1, delay - delay * retry.jitterPercent() / 100);
         }
 
         /** Hands over what was settled; sometimes asks to be told when it is journaled. */

@@ -28,6 +28,8 @@ enum Invariant {
     LIMIT_HOLDS,
     /** Reason and failure count of a dead letter, and a publisher's refusal, are what happened. */
     DEAD_LETTER_REASON_IS_TRUE,
+    /** What failed, or was given back with a time, is not delivered again before its time, as long as the journal kept that. */
+    NOTHING_IS_RETRIED_EARLY,
     /** A delayed message is not published before its time, nor again in one life once that was confirmed. */
     NOTHING_IS_DUE_EARLY,
     /** A delayed message that was confirmed is waiting, or was published when it fell due, or is in its target. */

@@ -35,6 +35,7 @@ final class ModelTransaction {
     void submitted() {
         for (Part part : parts) {
             part.copy().pending = this;
+            part.copy().pendingGivenUp = false;
             part.copy().pendingHow = part.how();
         }
     }
@@ -103,7 +104,7 @@ final class ModelTransaction {
     /** A start has found the copy. */
     static void found(Copy copy, int deliveryCount, boolean rejected) {
         ModelTransaction of = copy.pending;
-        if (of == null) {
+        if (of == null || copy.pendingGivenUp) {
             return;
         }
         switch (copy.pendingHow) {

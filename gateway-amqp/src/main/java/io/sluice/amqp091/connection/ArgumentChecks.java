@@ -43,6 +43,10 @@ final class ArgumentChecks {
                 "invalid arg '" + name + "' for " + named(queue, vhost) + " of queue type " + type);
     }
 
+    boolean has(String name) {
+        return arguments.containsKey(name);
+    }
+
     /** An argument that must be text; null if it is not there. */
     @Nullable
     String text(String name) {

@@ -5,6 +5,7 @@ import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.amqp091.stream.StreamSettings;
 import io.sluice.queue.Overflow;
 import io.sluice.queue.QueuePolicy;
+import io.sluice.queue.RetryBackoff;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -31,6 +32,10 @@ record QueueArguments(String type, QueuePolicy policy, StreamSettings stream, Ma
 
     private static final int MAX_PRIORITY = 255;
 
+    /** What means nothing without a first wait. */
+    private static final List<String> RETRY_SHAPE =
+            List.of("x-delayed-retry-max", "x-delayed-retry-multiplier", "x-delayed-retry-jitter");
+
     /** What classic and quorum queues take both. */
     private static final Set<String> COMMON = Set.of(
             "x-queue-type",
@@ -44,6 +49,10 @@ record QueueArguments(String type, QueuePolicy policy, StreamSettings stream, Ma
             "x-overflow",
             "x-single-active-consumer",
             ConsumerArguments.TIMEOUT,
+            "x-delayed-retry-min",
+            "x-delayed-retry-max",
+            "x-delayed-retry-multiplier",
+            "x-delayed-retry-jitter",
             "x-queue-leader-locator");
 
     private static final Set<String> CLASSIC_ONLY =
@@ -58,8 +67,7 @@ record QueueArguments(String type, QueuePolicy policy, StreamSettings stream, Ma
             "x-member-placement-tag");
 
     /** Arguments that mean something to RabbitMQ or in Sluice's own model; what nobody knows is kept and means nothing. */
-    private static final Set<String> NOT_BUILT =
-            Set.of("x-log", "x-group", "x-delayed-retry-type", "x-delayed-retry-min", "x-delayed-retry-max");
+    private static final Set<String> NOT_BUILT = Set.of("x-log", "x-group", "x-delayed-retry-type");
 
     private static final Set<String> STREAM_ARGUMENTS = Set.of(
             "x-queue-type",
@@ -180,7 +188,42 @@ record QueueArguments(String type, QueuePolicy policy, StreamSettings stream, Ma
                 .overflow(overflow(checks, quorum))
                 .maxPriority(quorum ? 0 : (int) priorities)
                 .singleActiveConsumer(checks.flag("x-single-active-consumer"))
+                .retry(retry(checks))
                 .build();
+    }
+
+    /** Names and meaning as in LavinMQ; the jitter is our own. */
+    private static @Nullable RetryBackoff retry(ArgumentChecks checks) {
+        long first = retryMillis(checks, "x-delayed-retry-min", 0);
+        long max = retryMillis(checks, "x-delayed-retry-max", RetryBackoff.MAX_MILLIS);
+        long multiplier = checks.notNegative("x-delayed-retry-multiplier", RetryBackoff.LINEAR);
+        long jitter = checks.notNegative("x-delayed-retry-jitter", 0);
+        if (first == 0) {
+            for (String name : RETRY_SHAPE) {
+                if (checks.has(name)) {
+                    throw checks.invalid(name, "x-delayed-retry-min is not given");
+                }
+            }
+            return null;
+        }
+        if (max < first) {
+            throw checks.invalid("x-delayed-retry-max", "less than x-delayed-retry-min");
+        }
+        if (multiplier > Integer.MAX_VALUE || multiplier < 1 && checks.has("x-delayed-retry-multiplier")) {
+            throw checks.invalid("x-delayed-retry-multiplier", "not from 1 to " + Integer.MAX_VALUE);
+        }
+        if (jitter > 100) {
+            throw checks.invalid("x-delayed-retry-jitter", "{max_value_exceeded," + jitter + '}');
+        }
+        return new RetryBackoff(first, max, (int) multiplier, (int) jitter);
+    }
+
+    private static long retryMillis(ArgumentChecks checks, String name, long absent) {
+        long millis = checks.notNegative(name, absent);
+        if (checks.has(name) && (millis == 0 || millis > RetryBackoff.MAX_MILLIS)) {
+            throw checks.invalid(name, "not from 1 to " + RetryBackoff.MAX_MILLIS + " ms");
+        }
+        return millis;
     }
 
     private static Overflow overflow(ArgumentChecks checks, boolean quorum) {

@@ -160,8 +160,29 @@ public final class CheckpointWriter implements ReferenceVisitor, DeliveredVisito
         record(StateCodec.DELIVERED, out, writer);
         if (deliveredAt == deliveredSize) {
             delivered = null;
+            writePostponed(out, writer);
         }
         return written;
+    }
+
+    /** At once: they are bounded, and few. */
+    private void writePostponed(ByteBuf out, Consumer<ByteBuf> writer) {
+        DeliveryMachine machine = machines.apply(queueId);
+        DeliveryMachine.PostponedVisitor visitor = (position, due) -> {
+            if (holds(position)) {
+                StateCodec.writeLong(references, position);
+                StateCodec.writeLong(references, due);
+                count++;
+            }
+        };
+        if (machine == null) {
+            unopened.visitPostponed(queueId, visitor);
+        } else {
+            machine.visitPostponed(visitor);
+        }
+        if (count > 0) {
+            record(StateCodec.POSTPONED, out, writer);
+        }
     }
 
     private int writeArrived(int max, ByteBuf out, Consumer<ByteBuf> writer) {

@@ -23,6 +23,9 @@ public final class QueueDelta {
     private int failedCount;
     private long[] rejected = EMPTY;
     private int rejectedCount;
+    // pairs of position and time
+    private long[] postponed = EMPTY;
+    private int postponedSize;
     // by priority and partition
     private int[] deliveredPlaces = new int[0];
     private long[] deliveredBelow = EMPTY;
@@ -49,6 +52,15 @@ public final class QueueDelta {
         }
         failedPositions[failedCount] = position;
         failedCounts[failedCount++] = deliveryCount;
+    }
+
+    /** The message at this position is not delivered again before this time, epoch ms. */
+    public void postponed(long position, long due) {
+        if (postponedSize == postponed.length) {
+            postponed = Arrays.copyOf(postponed, Math.max(8, postponedSize * 2));
+        }
+        postponed[postponedSize++] = position;
+        postponed[postponedSize++] = due;
     }
 
     /** The message at this position goes to the dead letters and to nobody else. */
@@ -124,6 +136,10 @@ public final class QueueDelta {
         for (int i = 0; i < rejectedCount; i++) {
             StateCodec.writeLong(out, rejected[i]);
         }
+        StateCodec.writeLong(out, postponedSize / 2);
+        for (int i = 0; i < postponedSize; i++) {
+            StateCodec.writeLong(out, postponed[i]);
+        }
     }
 
     /** Forgets what was written. */
@@ -131,11 +147,15 @@ public final class QueueDelta {
         settledCount = 0;
         failedCount = 0;
         rejectedCount = 0;
+        postponedSize = 0;
         Arrays.fill(deliveredChanged, false);
         purgedBelow = EMPTY;
         notPurged = EMPTY;
         if (settled.length > KEEP) {
             settled = EMPTY;
+        }
+        if (postponed.length > KEEP) {
+            postponed = EMPTY;
         }
     }
 

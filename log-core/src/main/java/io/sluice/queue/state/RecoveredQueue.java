@@ -1,5 +1,6 @@
 package io.sluice.queue.state;
 
+import io.sluice.queue.DeliveryMachine;
 import io.sluice.queue.Reference;
 import io.sluice.queue.ReferenceVisitor;
 import io.sluice.queue.TargetSet;
@@ -37,6 +38,7 @@ final class RecoveredQueue {
     private Roaring64Bitmap settled = new Roaring64Bitmap();
     private Map<Long, Integer> failures = new HashMap<>();
     private Set<Long> rejected = new HashSet<>();
+    private final Map<Long, Long> dues = new HashMap<>();
     private final Map<Long, long[]> deliveredBelow = new HashMap<>();
     private final long[] purgedBelow;
     private Set<Long> notPurged = Set.of();
@@ -93,7 +95,21 @@ final class RecoveredQueue {
     }
 
     void failed(long position, int count) {
-        failures.put(position, count);
+        // counts only rise, and a transaction may be written before what the queue had to tell earlier
+        failures.merge(position, count, Math::max);
+    }
+
+    void postponed(long position, long due) {
+        dues.put(position, due);
+    }
+
+    /** Epoch ms before which the message is not to be delivered, 0 = any time. */
+    long due(long position) {
+        return dues.isEmpty() ? 0 : dues.getOrDefault(position, 0L);
+    }
+
+    void visitPostponed(DeliveryMachine.PostponedVisitor visitor) {
+        dues.forEach(visitor::visit);
     }
 
     void rejected(long position) {
@@ -170,6 +186,7 @@ final class RecoveredQueue {
         for (long at : sorted(replayedCount, i -> orders[i] - base)) {
             keepArrived(replayed, QUAD * (int) at, start, end);
         }
+        dues.keySet().removeIf(position -> !isKept(position, start, end));
         delivered = EMPTY;
         deliveredSize = 0;
         replayed = EMPTY;

@@ -2,6 +2,7 @@ package io.sluice.queue.state;
 
 import io.netty.buffer.ByteBuf;
 import io.sluice.message.RecordView;
+import io.sluice.queue.DeliveryMachine;
 import io.sluice.queue.QueueId;
 import io.sluice.queue.Reference;
 import io.sluice.queue.ReferenceVisitor;
@@ -16,6 +17,7 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
+import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -91,6 +93,12 @@ public final class RecoveredState {
                 RecoveredQueue queue = queue(building, StateCodec.readLong(in));
                 for (long left = StateCodec.readLong(in); left > 0; left--) {
                     queue.addArrived(in.readLong(), in.readLong(), in.readLong(), in.readLong());
+                }
+            }
+            case StateCodec.POSTPONED -> {
+                RecoveredQueue queue = queue(building, StateCodec.readLong(in));
+                for (long left = StateCodec.readLong(in); left > 0; left--) {
+                    queue.postponed(StateCodec.readLong(in), StateCodec.readLong(in));
                 }
             }
             case StateCodec.END -> {
@@ -200,6 +208,20 @@ public final class RecoveredState {
         return true;
     }
 
+    /** Tells for messages of a queue the time before which they are not to be delivered, epoch ms; 0 = none. */
+    public LongUnaryOperator dues(long queueId) {
+        RecoveredQueue queue = queues.get(queueId);
+        return queue == null ? position -> 0 : queue::due;
+    }
+
+    /** As {@link #visitWaiting} for the times of {@link #dues}, all at once. */
+    void visitPostponed(long queueId, DeliveryMachine.PostponedVisitor visitor) {
+        RecoveredQueue queue = queues.get(queueId);
+        if (queue != null) {
+            queue.visitPostponed(visitor);
+        }
+    }
+
     /** All unsettled references of all queues. */
     public void forEachReference(LongConsumer seen) {
         for (RecoveredQueue queue : queues.values()) {
@@ -290,6 +312,12 @@ public final class RecoveredState {
         for (; rejected > 0; rejected--) {
             long position = StateCodec.readLong(in);
             apply(before, next, queue -> queue.rejected(position));
+        }
+        long postponed = version < StateCodec.VERSION ? 0 : StateCodec.readLong(in);
+        for (; postponed > 0; postponed--) {
+            long position = StateCodec.readLong(in);
+            long due = StateCodec.readLong(in);
+            apply(before, next, queue -> queue.postponed(position, due));
         }
     }
 

@@ -15,7 +15,8 @@ import io.sluice.log.LogException;
  *                n, n × (position, delivery count),
  *                n, n × (gap to the end of the range before, length - 1)       settled positions,
  *                n, n × (partition, purged below this offset), and if n > 0: m, m × position that was not purged,
- *                n, n × position of a message rejected by a transaction: it waits for its dead letter to be stored
+ *                n, n × position of a message rejected by a transaction: it waits for its dead letter to be stored,
+ *                n, n × (position, not to be delivered again before this time, epoch ms)
  * 4 begin        order (4 bytes), n, n × offset below which the indexes of this checkpoint hold everything
  * 5 waiting      queue, n, n references by ReferenceCodec                      never delivered, in queue order
  * 6 end          a checkpoint counts only with its end; it replaces all before its begin
@@ -23,6 +24,7 @@ import io.sluice.log.LogException;
  *                they stand before those that wait, by sequence
  * 8 arrived      queue, n, n × (position, state, expiry, arrival, 8 bytes each)    behind those that wait; the expiry is the
  *                message's own, as nobody opened the queue since the message was read back from the log
+ * 9 postponed    queue, n, n × (position, not to be delivered again before this time, epoch ms)
  * </pre>
  *
  * A checkpoint is written while the queues work: several records of 5, 7 and 8 per queue, other records between. It leaves out
@@ -43,6 +45,7 @@ public final class StateCodec {
     static final int END = 6;
     static final int DELIVERED = 7;
     static final int ARRIVED = 8;
+    static final int POSTPONED = 9;
 
     private StateCodec() {}
 

@@ -39,6 +39,9 @@ class QueueStateTest {
         public void failed(long position, int deliveryCount) {}
 
         @Override
+        public void postponed(long position, long due) {}
+
+        @Override
         public void deadLetter(long deliveryId, long position, long state, DeathReason reason) {}
 
         @Override

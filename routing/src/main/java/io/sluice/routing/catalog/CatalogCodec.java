@@ -10,6 +10,7 @@ import io.sluice.log.StreamId;
 import io.sluice.queue.Overflow;
 import io.sluice.queue.QueueId;
 import io.sluice.queue.QueuePolicy;
+import io.sluice.queue.RetryBackoff;
 import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
@@ -42,6 +43,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class CatalogCodec {
     private static final byte VERSION = 2;
+
+    // flags of a queue's policy
+    private static final int SINGLE_ACTIVE = 1;
+    private static final int RETRY = 2;
 
     private static final byte HOST = 'V';
     private static final byte EXCHANGE = 'X';
@@ -224,11 +229,18 @@ final class CatalogCodec {
         out.writeLong(policy.maxBytes());
         out.writeByte(policy.overflow().ordinal());
         out.writeByte(policy.maxPriority());
-        out.writeBoolean(policy.singleActiveConsumer());
+        RetryBackoff retry = policy.retry();
+        out.writeByte((policy.singleActiveConsumer() ? SINGLE_ACTIVE : 0) | (retry == null ? 0 : RETRY));
+        if (retry != null) {
+            out.writeLong(retry.firstMillis());
+            out.writeLong(retry.maxMillis());
+            out.writeInt(retry.multiplier());
+            out.writeByte(retry.jitterPercent());
+        }
     }
 
     private static QueuePolicy policy(ByteBuf in) {
-        return QueuePolicy.builder()
+        QueuePolicy.Builder policy = QueuePolicy.builder()
                 .deadLetterExchange(string(in))
                 .deadLetterKey(string(in))
                 .deliveryLimit(in.readInt())
@@ -237,9 +249,12 @@ final class CatalogCodec {
                 .maxLength(in.readLong())
                 .maxBytes(in.readLong())
                 .overflow(Overflow.values()[in.readByte()])
-                .maxPriority(in.readUnsignedByte())
-                .singleActiveConsumer(in.readBoolean())
-                .build();
+                .maxPriority(in.readUnsignedByte());
+        int flags = in.readByte();
+        if ((flags & RETRY) != 0) {
+            policy.retry(new RetryBackoff(in.readLong(), in.readLong(), in.readInt(), in.readByte()));
+        }
+        return policy.singleActiveConsumer((flags & SINGLE_ACTIVE) != 0).build();
     }
 
     private static CatalogRecord binding(String vhost, ByteBuf k, ByteBuf v) {
