@@ -6,7 +6,10 @@ import io.netty.channel.ChannelPipeline;
 import io.netty.channel.WriteBufferWaterMark;
 import io.sluice.access.Authenticator;
 import io.sluice.amqp091.connection.Amqp091;
+import io.sluice.amqp091.connection.ConnectionInfo;
 import io.sluice.routing.Broker;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
 
 /** The AMQP door: sets up accepted sockets. Thread-safe. */
 public final class AmqpGateway {
@@ -49,6 +52,16 @@ public final class AmqpGateway {
 
     public int connectionCount() {
         return amqp091.connectionCount();
+    }
+
+    /** The open connections. Completes on an event loop. */
+    public CompletionStage<List<ConnectionInfo>> connections() {
+        return amqp091.describe();
+    }
+
+    /** Ends a connection with 320 CONNECTION_FORCED; completes with false if there is none of this name. */
+    public CompletionStage<Boolean> closeConnection(String name, String why) {
+        return amqp091.close(name, why);
     }
 
     /** Messages that clients published since the start. */

@@ -24,7 +24,22 @@ final class Doors {
     private static final String KAFKA = "Kafka";
     private static final String KAFKA_PORT = "native.port";
 
-    private Doors() {}
+    private final List<Door> list;
+    private final AmqpGateway amqp;
+
+    private Doors(List<Door> list, AmqpGateway amqp) {
+        this.list = list;
+        this.amqp = amqp;
+    }
+
+    /** What listens where. */
+    List<Door> list() {
+        return list;
+    }
+
+    AmqpGateway amqp() {
+        return amqp;
+    }
 
     /**
      * Checks that the ports of the doors are free.
@@ -38,7 +53,7 @@ final class Doors {
     }
 
     /** Starts every gateway; {@code opened} is told how to close each. */
-    static List<Door> start(
+    static Doors start(
             Broker broker,
             Authenticator authenticator,
             SluiceConfig config,
@@ -54,10 +69,12 @@ final class Doors {
         opened.accept("native door", kafka);
         kafka.start();
         count(metrics, mqtt, amqp, kafka);
-        return List.of(
-                new Door(MQTT, MQTT_PORT, config.mqtt().port(), mqtt.initializer()),
-                new Door(AMQP, AMQP_PORT, config.amqp().port(), amqp.initializer()),
-                new Door(KAFKA, KAFKA_PORT, config.kafka().port(), kafka.initializer()));
+        return new Doors(
+                List.of(
+                        new Door(MQTT, MQTT_PORT, config.mqtt().port(), mqtt.initializer()),
+                        new Door(AMQP, AMQP_PORT, config.amqp().port(), amqp.initializer()),
+                        new Door(KAFKA, KAFKA_PORT, config.kafka().port(), kafka.initializer())),
+                amqp);
     }
 
     private static void count(BrokerMetrics metrics, MqttGateway mqtt, AmqpGateway amqp, NativeGateway kafka) {

@@ -7,6 +7,7 @@ import io.sluice.server.config.RouteSetting;
 import io.sluice.server.config.SluiceConfig;
 import io.sluice.server.management.ManagementServer;
 import io.sluice.server.management.RoutesEndpoint;
+import io.sluice.server.management.rabbit.RabbitApi;
 import io.sluice.server.metrics.BrokerMetrics;
 import io.sluice.server.security.LoopbackAuthenticator;
 import io.sluice.server.security.LoopbackAuthorizer;
@@ -17,10 +18,13 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -33,6 +37,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class SluiceServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SluiceServer.class);
+    private static final int CALLS = 2;
+    private static final int CALLS_IN_LINE = 256;
 
     /** What has been opened, newest first. */
     private final Deque<Part> parts = new ArrayDeque<>();
@@ -81,7 +87,8 @@ public final class SluiceServer implements AutoCloseable {
         Listeners listeners = new Listeners(metrics);
         opened("event loops", listeners);
         RoutesEndpoint routesEndpoint = new RoutesEndpoint();
-        ManagementServer management = new ManagementServer(() -> notReady, metrics, worker(), routesEndpoint);
+        RabbitApi rabbit = new RabbitApi(callWorker());
+        ManagementServer management = new ManagementServer(() -> notReady, metrics, worker(), routesEndpoint, rabbit);
         int port = listen(
                 listeners, new Door("management", "management.port", config.managementPort(), management), config);
         directory.publish("http://" + host(config.bind().get(0)) + ":" + port);
@@ -91,11 +98,18 @@ public final class SluiceServer implements AutoCloseable {
         Routes routes = new Routes(kernel.broker());
         configure(routes, config.routes());
         Authenticator authenticator = new LoopbackAuthenticator(new LoopbackAuthorizer());
-        for (Door door : Doors.start(kernel.broker(), authenticator, config, metrics, this::opened)) {
+        Doors doors = Doors.start(kernel.broker(), authenticator, config, metrics, this::opened);
+        for (Door door : doors.list()) {
             listen(listeners, door, config);
         }
         opened("listeners", listeners::stopAccepting);
         routesEndpoint.serve(kernel.broker(), routes);
+        rabbit.serve(
+                kernel.broker(),
+                authenticator,
+                doors.amqp(),
+                config.bind().get(0).getHostAddress(),
+                ports);
         notReady = null;
     }
 
@@ -118,6 +132,20 @@ public final class SluiceServer implements AutoCloseable {
     private ExecutorService worker() {
         ExecutorService worker = Executors.newSingleThreadExecutor(new DefaultThreadFactory("sluice-management"));
         opened("management worker", worker::shutdown);
+        return worker;
+    }
+
+    /** For management requests that wait for an AMQP answer: few at once, some more in line. Ends with the broker. */
+    private ExecutorService callWorker() {
+        ThreadPoolExecutor worker = new ThreadPoolExecutor(
+                CALLS,
+                CALLS,
+                30,
+                TimeUnit.SECONDS,
+                new ArrayBlockingQueue<>(CALLS_IN_LINE),
+                new DefaultThreadFactory("sluice-api"));
+        worker.allowCoreThreadTimeOut(true);
+        opened("API worker", worker::shutdown);
         return worker;
     }
 

@@ -4,10 +4,16 @@ import io.netty.channel.ChannelPipeline;
 import io.sluice.access.Authenticator;
 import io.sluice.engine.LogEngine.DiskState;
 import io.sluice.routing.Broker;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 
 /** AMQP 0-9-1 over accepted sockets: makes connections and tells them about the disk and the end. Thread-safe. */
 public final class Amqp091 {
@@ -62,6 +68,40 @@ public final class Amqp091 {
     /** Connections now. */
     public int connectionCount() {
         return connections.size();
+    }
+
+    /** The open connections, each as it is when its event loop comes to it. Completes on an event loop. */
+    public CompletionStage<List<ConnectionInfo>> describe() {
+        List<CompletableFuture<@Nullable ConnectionInfo>> answers = new ArrayList<>();
+        for (AmqpConnection connection : connections) {
+            answers.add(CompletableFuture.supplyAsync(
+                    connection::describe, connection.ctx().executor()));
+        }
+        return CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new))
+                .thenApply(all -> answers.stream()
+                        .map(CompletableFuture::join)
+                        .filter(Objects::nonNull)
+                        .map(Objects::requireNonNull)
+                        .toList());
+    }
+
+    /** Closes an open connection with 320; completes with false if there is none of this name. */
+    public CompletionStage<Boolean> close(String name, String why) {
+        List<CompletableFuture<Boolean>> answers = new ArrayList<>();
+        for (AmqpConnection connection : connections) {
+            answers.add(CompletableFuture.supplyAsync(
+                    () -> {
+                        ConnectionInfo info = connection.describe();
+                        boolean meant = info != null && info.name().equals(name);
+                        if (meant) {
+                            connection.closeForced(why);
+                        }
+                        return meant;
+                    },
+                    connection.ctx().executor()));
+        }
+        return CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new))
+                .thenApply(all -> answers.stream().anyMatch(CompletableFuture::join));
     }
 
     /** Messages published since the start. */

@@ -63,6 +63,16 @@ final class AmqpChannel {
         return consumers;
     }
 
+    ConnectionInfo.Channel describe() {
+        return new ConnectionInfo.Channel(
+                number,
+                publisher.isConfirming(),
+                transaction != null,
+                consumers.unacked(),
+                consumers.prefetch(),
+                consumers.describe());
+    }
+
     Entities entities() {
         return entities;
     }

@@ -15,8 +15,10 @@ import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.engine.LogEngine.DiskState;
 import io.sluice.routing.VirtualHost;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
@@ -66,7 +68,9 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     private boolean replaying;
     private boolean closeRequested;
     private boolean droppedReplies;
-    private Map<String, @Nullable Object> clientCapabilities = Map.of();
+    private Map<String, @Nullable Object> clientProperties = Map.of();
+    private int heartbeatSeconds;
+    private long openedMillis;
 
     AmqpConnection(Shared shared) {
         this.shared = shared;
@@ -177,17 +181,59 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     }
 
     boolean clientCan(String capability) {
-        return Boolean.TRUE.equals(clientCapabilities.get(capability));
+        return clientProperties.get("capabilities") instanceof Map<?, ?> capabilities
+                && Boolean.TRUE.equals(capabilities.get(capability));
     }
 
-    void clientCapabilities(Map<String, @Nullable Object> capabilities) {
-        clientCapabilities = capabilities;
+    void clientProperties(Map<String, @Nullable Object> properties) {
+        clientProperties = properties;
+    }
+
+    /** What it is now, null if it is not open. */
+    @Nullable
+    ConnectionInfo describe() {
+        if (!(state instanceof ConnectionState.Open)) {
+            return null;
+        }
+        List<ConnectionInfo.Channel> open = new ArrayList<>();
+        for (AmqpChannel channel : channels.values()) {
+            open.add(channel.describe());
+        }
+        InetSocketAddress peer = Handshake.address(ctx().channel().remoteAddress());
+        InetSocketAddress local = Handshake.address(ctx().channel().localAddress());
+        return new ConnectionInfo(
+                readable(peer) + " -> " + readable(local),
+                caller().principal().name(),
+                caller().vhost(),
+                peer,
+                local,
+                openedMillis,
+                frameMax,
+                channelMax,
+                heartbeatSeconds,
+                publishes().isHolding(),
+                clientProperties,
+                open);
+    }
+
+    private static String readable(InetSocketAddress address) {
+        return (address.getAddress() == null
+                        ? address.getHostString()
+                        : address.getAddress().getHostAddress())
+                + ':'
+                + address.getPort();
+    }
+
+    /** Ends the connection for an administrator, with 320. */
+    void closeForced(String why) {
+        closeWith(new AmqpException(ReplyCode.CONNECTION_FORCED, why), 0);
     }
 
     void tuned(int agreedChannelMax, int agreedFrameMax, int heartbeatSeconds) {
         channelMax = agreedChannelMax;
         frameMax = agreedFrameMax;
         decoder.maxFrameSize(agreedFrameMax);
+        this.heartbeatSeconds = heartbeatSeconds;
         heartbeats = new Heartbeats(
                 ctx(), output(), () -> abort("no heartbeat for two intervals of " + heartbeatSeconds + " s"));
         heartbeats.start(heartbeatSeconds);
@@ -201,6 +247,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     void opened(Caller caller, VirtualHost host) {
         openCaller = caller;
         openHost = host;
+        openedMillis = shared.broker().clock().epochMillis();
         publishes = new PublishPipeline(this);
         state = new ConnectionState.Open();
         if (handshakeTimer != null) {
@@ -546,7 +593,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
 
     /** The broker stops. */
     void shutDown() {
-        closeWith(new AmqpException(ReplyCode.CONNECTION_FORCED, "broker is shutting down"), 0);
+        closeForced("broker is shutting down");
         ctx().close();
     }
 

@@ -81,6 +81,11 @@ final class ChannelConsumer implements DeliverySink, Settler {
         return get;
     }
 
+    /** Limit of its own, 0 = none. */
+    int prefetch() {
+        return prefetch;
+    }
+
     int delivered() {
         return delivered;
     }

@@ -71,6 +71,25 @@ final class ChannelConsumers {
         return connection.ctx().executor();
     }
 
+    /** Deliveries that wait for their acknowledgement. */
+    int unacked() {
+        return unacked.size();
+    }
+
+    /** Limit over all consumers, 0 = none. */
+    int prefetch() {
+        return channelPrefetch;
+    }
+
+    List<ConnectionInfo.Consumer> describe() {
+        List<ConnectionInfo.Consumer> consumers = new ArrayList<>();
+        for (ChannelConsumer consumer : byTag.values()) {
+            consumers.add(new ConnectionInfo.Consumer(
+                    consumer.tag(), consumer.queue().spec().name(), !consumer.isNoAck(), consumer.prefetch()));
+        }
+        return consumers;
+    }
+
     boolean isConsuming() {
         return !byTag.isEmpty() || !streams.isEmpty() || replies != null || unacked.size() > 0;
     }

@@ -95,11 +95,8 @@ final class Handshake {
         }
     }
 
-    @SuppressWarnings("unchecked") // field tables have text keys
     private void startOk(ConnectionMethod.StartOk startOk) {
-        if (startOk.clientProperties().get("capabilities") instanceof Map<?, ?> capabilities) {
-            connection.clientCapabilities((Map<String, @Nullable Object>) capabilities);
-        }
+        connection.clientProperties(startOk.clientProperties());
         String user;
         byte[] password;
         switch (startOk.mechanism()) {
@@ -177,7 +174,7 @@ final class Handshake {
         return -1;
     }
 
-    private static InetSocketAddress address(@Nullable SocketAddress address) {
+    static InetSocketAddress address(@Nullable SocketAddress address) {
         return address instanceof InetSocketAddress internet
                 ? internet
                 : InetSocketAddress.createUnresolved("local", 0);

@@ -6,6 +6,7 @@ import static io.netty.handler.codec.http.HttpResponseStatus.HTTP_VERSION_NOT_SU
 import static io.netty.handler.codec.http.HttpResponseStatus.INTERNAL_SERVER_ERROR;
 import static io.netty.handler.codec.http.HttpResponseStatus.METHOD_NOT_ALLOWED;
 import static io.netty.handler.codec.http.HttpResponseStatus.NOT_FOUND;
+import static io.netty.handler.codec.http.HttpResponseStatus.UNAUTHORIZED;
 import static io.netty.handler.codec.http.HttpResponseStatus.UNSUPPORTED_MEDIA_TYPE;
 
 import io.netty.buffer.ByteBuf;
@@ -27,8 +28,11 @@ import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.handler.timeout.ReadTimeoutException;
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.net.URI;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -78,8 +82,9 @@ final class HttpHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
             return;
         }
         String path = path(request.uri());
+        TreeEndpoint tree = endpoints.tree(path);
         Endpoint endpoint = endpoints.find(path, request.method());
-        if (endpoint == null) {
+        if (endpoint == null && tree == null) {
             send(context, unknown(path, request.method()), keepAlive, head);
             return;
         }
@@ -87,7 +92,7 @@ final class HttpHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
         context.channel().config().setAutoRead(false);
         CompletionStage<Reply> answer;
         try {
-            answer = endpoint.answer(request.content());
+            answer = endpoint != null ? endpoint.answer(request.content()) : ask(tree, context, request);
         } catch (RuntimeException e) {
             answer = CompletableFuture.failedFuture(e);
         }
@@ -97,7 +102,28 @@ final class HttpHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
         }));
     }
 
-    private static @Nullable Refusal refuse(FullHttpRequest request) {
+    private static CompletionStage<Reply> ask(
+            @Nullable TreeEndpoint tree, ChannelHandlerContext context, FullHttpRequest request) {
+        ApiRequest taken;
+        try {
+            taken = ApiRequest.of(
+                    request,
+                    address(context.channel().remoteAddress()),
+                    address(context.channel().localAddress()));
+        } catch (IllegalArgumentException e) {
+            return CompletableFuture.completedFuture(
+                    Reply.problem(BAD_REQUEST, "bad_request", "The path or the query has a malformed escape."));
+        }
+        return Objects.requireNonNull(tree).answer(taken);
+    }
+
+    private static InetSocketAddress address(@Nullable SocketAddress address) {
+        return address instanceof InetSocketAddress internet
+                ? internet
+                : InetSocketAddress.createUnresolved("local", 0);
+    }
+
+    private @Nullable Refusal refuse(FullHttpRequest request) {
         if (request.decoderResult().isFailure()) {
             return new Refusal(
                     BAD_REQUEST, "bad_request", wrong(request.decoderResult().cause()));
@@ -117,7 +143,10 @@ final class HttpHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
             if (origin != null && !isSameOrigin(origin, host)) {
                 return new Refusal(FORBIDDEN, "forbidden", "Changes are not taken from pages of another origin.");
             }
-            String type = request.headers().get(HttpHeaderNames.CONTENT_TYPE);
+            // what asks for a password itself is out of reach of a page without it, and its clients send many types
+            String type = endpoints.tree(path(request.uri())) != null
+                    ? "application/json"
+                    : request.headers().get(HttpHeaderNames.CONTENT_TYPE);
             if (type == null || !type.toLowerCase(Locale.ROOT).startsWith("application/json")) {
                 return new Refusal(
                         UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be sent as application/json.");
@@ -191,6 +220,9 @@ final class HttpHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
                 .set("x-frame-options", "DENY")
                 .set("content-security-policy", "default-src 'none'; frame-ancestors 'none'")
                 .set("referrer-policy", "no-referrer");
+        if (reply.status().equals(UNAUTHORIZED)) {
+            response.headers().set(HttpHeaderNames.WWW_AUTHENTICATE, "Basic realm=\"Sluice\"");
+        }
         HttpUtil.setKeepAlive(response, keepAlive);
         return response;
     }

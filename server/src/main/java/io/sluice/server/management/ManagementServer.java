@@ -20,12 +20,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What the management port speaks: {@code /healthz} (alive), {@code /readyz} (serving), {@code /metrics} and {@code
- * /metrics/per-object} (Prometheus text), {@code /sluice/v1/routes}. Line, header and body sizes are bounded before anything is looked at; request bodies are never
+ * /metrics/per-object} (Prometheus text), {@code /sluice/v1/routes}, and RabbitMQ's HTTP API below {@code /api}. Line, header and body sizes are bounded before anything is looked at; request bodies are never
  * decompressed.
  */
 public final class ManagementServer extends ChannelInitializer<Channel> {
     /** Largest request body, bytes. */
-    static final int MAX_BODY_BYTES = 64 << 10;
+    static final int MAX_BODY_BYTES = 1 << 20;
 
     private static final int MAX_LINE_BYTES = 4096;
     private static final int MAX_HEADER_BYTES = 8192;
@@ -41,9 +41,14 @@ public final class ManagementServer extends ChannelInitializer<Channel> {
      * @param metrics what is exposed
      * @param worker runs what would hold up an event loop
      * @param routes routes
+     * @param rabbit all below {@code /api}
      */
     public ManagementServer(
-            Supplier<@Nullable String> notReady, BrokerMetrics metrics, Executor worker, RoutesEndpoint routes) {
+            Supplier<@Nullable String> notReady,
+            BrokerMetrics metrics,
+            Executor worker,
+            RoutesEndpoint routes,
+            TreeEndpoint rabbit) {
         endpoints = new Endpoints.Builder()
                 .add(HttpMethod.GET, "/healthz", body -> CompletableFuture.completedFuture(Reply.text(OK, "ok\n")))
                 .add(HttpMethod.GET, "/readyz", body -> CompletableFuture.completedFuture(ready(notReady.get())))
@@ -52,6 +57,7 @@ public final class ManagementServer extends ChannelInitializer<Channel> {
                 .add(HttpMethod.GET, RoutesEndpoint.PATH, routes::list)
                 .add(HttpMethod.POST, RoutesEndpoint.PATH, routes::add)
                 .add(HttpMethod.DELETE, RoutesEndpoint.PATH, routes::remove)
+                .tree("/api", rabbit)
                 .build();
     }
 

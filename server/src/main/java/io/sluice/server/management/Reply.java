@@ -13,21 +13,26 @@ import tools.jackson.databind.json.JsonMapper;
  * @param body body, empty for none
  */
 @SuppressWarnings("ArrayRecordComponent") // written once to the wire; never compared
-record Reply(HttpResponseStatus status, String contentType, byte[] body) {
+public record Reply(HttpResponseStatus status, String contentType, byte[] body) {
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
     /** The form of every error: a short stable word and a sentence. */
-    record Problem(String error, String reason) {}
+    public record Problem(String error, String reason) {}
 
-    static Reply text(HttpResponseStatus status, String text) {
+    /** An answer without a body. */
+    public static Reply empty(HttpResponseStatus status) {
+        return new Reply(status, "application/json", new byte[0]);
+    }
+
+    public static Reply text(HttpResponseStatus status, String text) {
         return new Reply(status, "text/plain; charset=utf-8", text.getBytes(UTF_8));
     }
 
-    static Reply json(HttpResponseStatus status, Object value) {
+    public static Reply json(HttpResponseStatus status, Object value) {
         return new Reply(status, "application/json", JSON.writeValueAsBytes(value));
     }
 
-    static Reply problem(HttpResponseStatus status, String error, String reason) {
+    public static Reply problem(HttpResponseStatus status, String error, String reason) {
         return json(status, new Problem(error, reason));
     }
 }
