@@ -104,6 +104,10 @@ final class ModelTransaction {
     /** A start has found the copy. */
     static void found(Copy copy, int deliveryCount, boolean rejected) {
         ModelTransaction of = copy.pending;
+        if (of != null && copy.pendingGivenUp && copy.pendingHow == Settlement.FAILED) {
+            // the log may have counted it all the same
+            copy.failures = Math.max(copy.failures, Math.min(deliveryCount, copy.failures + 1));
+        }
         if (of == null || copy.pendingGivenUp) {
             return;
         }
