@@ -62,6 +62,50 @@ class RawSocketTest {
         return new RawPeer(broker.port());
     }
 
+    @Test
+    void declarationsSentTogetherAreAnsweredInOrder() throws IOException {
+        try (RawPeer peer = peer()) {
+            peer.login(0);
+            peer.openChannel(1);
+            int count = 1_500;
+            ByteBuf out = Unpooled.buffer();
+            for (int i = 0; i < count; i++) {
+                FrameWriter.method(out, 1, declare("together" + i, true));
+            }
+            FrameWriter.method(out, 1, new QueueMethod.Delete("together0", false, false, false));
+            peer.send(out);
+            for (int i = 0; i < count; i++) {
+                assertThat(peer.receive()).isEqualTo(new QueueMethod.DeclareOk("together" + i, 0, 0));
+            }
+            assertThat(peer.receive()).isEqualTo(new QueueMethod.DeleteOk(0));
+        }
+    }
+
+    @Test
+    void whatIsSentBehindADeclarationThatFailsHasNoEffect() throws IOException {
+        try (RawPeer peer = peer()) {
+            peer.login(0);
+            peer.openChannel(1);
+            peer.send(
+                    1,
+                    declare("first", true),
+                    declare("first", false),
+                    declare("behind", true),
+                    new QueueMethod.Declare("behind too", false, true, false, false, false, Map.of("x-max-length", -1)),
+                    new ExchangeMethod.Declare("behind", "direct", false, true, false, false, false, Map.of()));
+            assertThat(peer.receive()).isEqualTo(new QueueMethod.DeclareOk("first", 0, 0));
+            assertThat(((ChannelMethod.Close) peer.receive()).replyCode()).isEqualTo(406);
+            peer.send(1, new ChannelMethod.CloseOk());
+            peer.openChannel(1);
+            peer.send(1, new QueueMethod.Declare("behind", true, false, false, false, false, Map.of()));
+            assertThat(((ChannelMethod.Close) peer.receive()).replyCode()).isEqualTo(404);
+        }
+    }
+
+    private static QueueMethod.Declare declare(String queue, boolean durable) {
+        return new QueueMethod.Declare(queue, false, durable, false, false, false, Map.of());
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"414d515000010000", "414d515003010000", "474554202f204854", "1603010200"})
     void otherProtocolsAreAnsweredWithTheHeader(String hex) throws IOException {

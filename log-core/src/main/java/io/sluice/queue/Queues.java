@@ -6,7 +6,10 @@ import org.jspecify.annotations.Nullable;
 
 /** The queues of a node. The catalog decides which exist; this runs them. Thread-safe; stages complete on the shard thread. */
 public interface Queues {
-    /** Creates the queue, or opens it with the state recovered under its id. */
+    /**
+     * Creates the queue, or opens it with the state recovered under its id. A new one that is durable outlives a crash from the
+     * next commit on, so nothing that is stored once the stage has completed can be stored without it.
+     */
     CompletionStage<QueueRef> open(QueueSpec spec);
 
     /** Removes the queue and its state; its consumers are closed. Completes with the number of ready messages that went. */

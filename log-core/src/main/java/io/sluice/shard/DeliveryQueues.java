@@ -489,15 +489,14 @@ final class DeliveryQueues implements Queues {
             opened.complete(handle);
             return;
         }
-        journal().created(spec.id().value(), error -> {
-            if (error == null) {
-                opened.complete(handle);
-            } else {
-                byId.remove(spec.id().value(), handle);
-                handle.queue().close();
-                opened.completeExceptionally(error);
-            }
-        });
+        LogException refusal = pipeline().created(spec.id().value());
+        if (refusal == null) {
+            opened.complete(handle);
+        } else {
+            byId.remove(spec.id().value(), handle);
+            handle.queue().close();
+            opened.completeExceptionally(refusal);
+        }
     }
 
     private void delete(QueueId id, CompletableFuture<Long> deleted) {

@@ -47,6 +47,9 @@ final class Pass {
     @Nullable
     LogException journalError;
 
+    /** A queue was created in it. */
+    boolean creates;
+
     long number;
     long bytes;
     long publishBytes;
@@ -117,7 +120,8 @@ final class Pass {
         return publishes.isEmpty()
                 && produces.isEmpty()
                 && followers.isEmpty()
-                && state == null; // a transaction is a publish
+                && state == null
+                && !creates; // a transaction is a publish
     }
 
     void follow(Runnable command) {
@@ -171,6 +175,7 @@ final class Pass {
         memory = null;
         error = null;
         journalError = null;
+        creates = false;
         number = 0;
         bytes = 0;
         publishBytes = 0;

@@ -1,6 +1,7 @@
 package io.sluice.shard;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.sluice.engine.ShardLease;
 import io.sluice.io.Clock;
 import io.sluice.log.Durability;
@@ -11,7 +12,9 @@ import io.sluice.log.PartitionId;
 import io.sluice.queue.Reference;
 import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
+import io.sluice.queue.state.StateCodec;
 import java.util.ArrayDeque;
+import java.util.LinkedHashSet;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +45,9 @@ final class PublishPipeline {
 
     private final ArrayDeque<Pass> inFlight = new ArrayDeque<>();
     private final ArrayDeque<Pass> free = new ArrayDeque<>();
+    /** Queues whose creation no pass has written yet. */
+    private final LinkedHashSet<Long> created = new LinkedHashSet<>();
+
     private Pass open;
     private long lastNumber;
     private long homeBytes;
@@ -196,19 +202,61 @@ final class PublishPipeline {
         out.of(completion.executor()).produced(completion, null, refusal);
     }
 
+    /**
+     * A queue exists from here on, which the open pass writes to the queue journal. If the log has no space for that it is for
+     * the passes behind: no pass is stored without it.
+     *
+     * @return why the queue cannot be created, null if it can
+     */
+    @Nullable
+    LogException created(long queueId) {
+        if (failure != null || lease.waitsForSpace()) {
+            return failure == null ? diskIsFull() : failure;
+        }
+        created.add(queueId);
+        open.creates = true;
+        return null;
+    }
+
+    /** The queue is gone: if its creation was not written yet, it never is. */
+    void notCreated(long queueId) {
+        created.remove(queueId);
+    }
+
     /** Adds a record to the queue journal in the open pass, synced with it; {@code written} is told when it is. */
     void journal(ByteBuf value, long timestamp, Pass.JournalEntry written) {
         if (failure != null || lease.waitsForSpace()) {
             written.written(failure == null ? diskIsFull() : failure);
             return;
         }
-        OpenBatch batch = open.state;
+        stateBatch(open).add(value, timestamp, Durability.GROUP);
+        open.journals.add(written);
+    }
+
+    private OpenBatch stateBatch(Pass pass) {
+        OpenBatch batch = pass.state;
         if (batch == null) {
             batch = new OpenBatch(state);
-            open.state = batch;
+            pass.state = batch;
         }
-        batch.add(value, timestamp, Durability.GROUP);
-        open.journals.add(written);
+        return batch;
+    }
+
+    private void journalCreated(Pass pass) {
+        if (created.isEmpty()) {
+            return;
+        }
+        OpenBatch batch = stateBatch(pass);
+        long now = clock.epochMillis();
+        ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
+        try {
+            for (long id : created) {
+                StateCodec.writeCreated(value.clear(), id);
+                batch.add(value, now, Durability.GROUP);
+            }
+        } finally {
+            value.release();
+        }
     }
 
     /**
@@ -468,6 +516,7 @@ final class PublishPipeline {
     private void seal() {
         Pass pass = open;
         open = free.isEmpty() ? new Pass(home.length) : free.removeFirst();
+        journalCreated(pass);
         appendPublishes(pass);
         if (pass.error != null) {
             // at once: a checkpoint must not take what they have set aside for settled
@@ -540,10 +589,11 @@ final class PublishPipeline {
         }
     }
 
-    private static void appendJournal(Pass pass) {
+    private void appendJournal(Pass pass) {
         if (pass.state != null) {
             try {
                 pass.state.append();
+                created.clear();
             } catch (LogException e) {
                 LOG.warn("The queue journal was refused by the log: {}", e.getMessage());
                 pass.journalError = e;

@@ -57,19 +57,12 @@ final class QueueJournal {
         }
     }
 
-    /** A queue exists from here on; {@code written} is told when that is durable. */
-    void created(long queueId, Pass.JournalEntry written) {
-        ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
-        StateCodec.writeCreated(value, queueId);
-        pipeline.journal(value, clock.epochMillis(), written);
-        value.release();
-    }
-
     /**
      * A queue is gone from here on; {@code written} is told when that is durable. It is gone already: a deletion that the journal
      * has no space for waits for it.
      */
     void deleted(long queueId, Pass.JournalEntry written) {
+        pipeline.notCreated(queueId);
         ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
         StateCodec.writeDeleted(value, queueId);
         pipeline.journal(value, clock.epochMillis(), error -> {

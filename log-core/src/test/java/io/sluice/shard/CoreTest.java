@@ -56,6 +56,33 @@ class CoreTest extends CoreFixture {
     }
 
     @Test
+    void whatIsStoredForAQueueWhoseCreationFoundNoSpaceOutlivesACrash() throws Exception {
+        engine.refuseNext.set(true);
+        QueueRef queue = open(1, true, QueuePolicy.NONE);
+        barrierOfShard();
+        assertThat(engine.refuseNext).isFalse();
+        assertThat(publish(queue, Durability.GROUP, "a").get(5, TimeUnit.SECONDS))
+                .isNull();
+        crash();
+        Sink sink = new Sink();
+        attach(open(1, true, QueuePolicy.NONE), sink, 10);
+        await().untilAsserted(() -> assertThat(sink.values()).containsExactly("a"));
+    }
+
+    @Test
+    void aQueueThatIsDeletedBeforeItsCreationWasWrittenStaysDeleted() throws Exception {
+        open(1, true, QueuePolicy.NONE);
+        engine.refuseNext.set(true);
+        open(2, true, QueuePolicy.NONE);
+        barrierOfShard();
+        core.queues().delete(new QueueId(2)).toCompletableFuture().get(5, TimeUnit.SECONDS);
+        crash();
+        open(1, true, QueuePolicy.NONE);
+        assertThat(core.queues().dropUnopened().toCompletableFuture().get(5, TimeUnit.SECONDS))
+                .isZero();
+    }
+
+    @Test
     void oneFailingSinkIsToldAndTakesNothingFromOthers() throws Exception {
         QueueRef broken = open(1, true, QueuePolicy.NONE);
         QueueRef sound = open(2, true, QueuePolicy.NONE);

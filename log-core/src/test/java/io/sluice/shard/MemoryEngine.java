@@ -15,6 +15,7 @@ import io.sluice.log.AdvanceListener;
 import io.sluice.log.Durability;
 import io.sluice.log.Isolation;
 import io.sluice.log.LiveOffsets;
+import io.sluice.log.LogException;
 import io.sluice.log.LogPartition;
 import io.sluice.log.LogSlice;
 import io.sluice.log.PartitionId;
@@ -38,6 +39,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** An engine in memory with passes that complete late, no cache unless asked for, and copies that stand for a crash. */
 final class MemoryEngine implements LogEngine {
@@ -47,6 +49,9 @@ final class MemoryEngine implements LogEngine {
     volatile boolean cached = true;
     volatile boolean holdSync;
     volatile boolean noSpace;
+    /** The next append finds no space. */
+    final AtomicBoolean refuseNext = new AtomicBoolean();
+
     volatile DiskState disk = DiskState.OK;
     private volatile Lease lease;
 
@@ -336,6 +341,10 @@ final class MemoryEngine implements LogEngine {
 
         @Override
         public synchronized Appended appendBuilt(BuiltBatch batch, Durability durability) {
+            if (engine.refuseNext.compareAndSet(true, false)) {
+                batch.release();
+                throw new LogException(LogException.Reason.DISK_FULL, "no space");
+            }
             batch.assign(end, 0);
             byte[] bytes = new byte[batch.sizeInBytes()];
             batch.buffer().getBytes(batch.buffer().readerIndex(), bytes);

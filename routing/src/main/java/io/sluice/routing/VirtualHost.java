@@ -36,6 +36,12 @@ public interface VirtualHost {
     /** Declares a queue; equal redeclaration answers the present one. Streams and queues share one name space. */
     CompletionStage<QueueRef> declareQueue(Caller caller, QueueDeclaration declaration);
 
+    /**
+     * As {@link #declareQueue(Caller, QueueDeclaration)}, and without waiting for {@code before}: if that change, which the same
+     * thread asked for earlier, fails, nothing is declared. Both become durable together.
+     */
+    CompletionStage<QueueRef> declareQueue(Caller caller, QueueDeclaration declaration, CompletionStage<?> before);
+
     /** Completes with the number of ready messages deleted. */
     CompletionStage<Long> deleteQueue(Caller caller, String name, boolean ifUnused, boolean ifEmpty);
 

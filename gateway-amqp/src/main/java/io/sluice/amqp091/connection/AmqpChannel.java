@@ -29,6 +29,8 @@ final class AmqpChannel {
 
     static final int OPEN = Protocol.id(Protocol.CLASS_CHANNEL, 10);
 
+    private static final int QUEUE_DECLARE = Protocol.id(Protocol.CLASS_QUEUE, 10);
+
     private sealed interface State {
         record Open() implements State {}
 
@@ -114,6 +116,21 @@ final class AmqpChannel {
     /** True if frames must be kept for later, so that they take effect in their order. */
     boolean mustHold() {
         return busy;
+    }
+
+    /**
+     * Takes up a declaration of a queue although answers to such declarations are awaited, so that many become durable with one
+     * write; false if the frame has to be kept. The payload is only read if it is taken.
+     */
+    boolean declaredBehind(int type, ByteBuf payload) {
+        return type == Protocol.FRAME_METHOD
+                && isOpen()
+                && held == null
+                && !publisher.isInMessage()
+                && entities.takesDeclares(waiting)
+                && payload.readableBytes() >= 4
+                && payload.getInt(payload.readerIndex()) == QUEUE_DECLARE
+                && entities.declareBehind(payload);
     }
 
     /** Keeps a copy of a frame; answers the bytes that takes. */

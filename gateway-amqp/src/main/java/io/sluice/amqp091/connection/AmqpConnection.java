@@ -265,9 +265,11 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         }
         AmqpChannel waits = busyChannels == 0 || channel == 0 ? null : channels.get(channel);
         if (waits != null && waits.mustHold()) {
-            heldBytes += waits.hold(type, payload);
-            if (heldBytes > HELD_BYTES) {
-                updateReading();
+            if (!waits.declaredBehind(type, payload)) {
+                heldBytes += waits.hold(type, payload);
+                if (heldBytes > HELD_BYTES) {
+                    updateReading();
+                }
             }
             return;
         }
@@ -490,10 +492,10 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         }
         int number = channel == null ? 0 : channel.number();
         try {
-            if (failure != null) {
-                throw Failures.of(failure);
-            }
             if (channel == null || channel.isOpen()) {
+                if (failure != null) {
+                    throw Failures.of(failure);
+                }
                 then.accept(value);
             }
         } catch (RuntimeException e) {
@@ -532,14 +534,19 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     private boolean replay(int number, ByteBuf frames) {
         while (frames.isReadable() && state instanceof ConnectionState.Open) {
             AmqpChannel present = channels.get(number);
-            if (present != null && present.isWaiting()) {
-                present.putBack(frames);
-                return true;
-            }
+            int start = frames.readerIndex();
             int type = frames.readUnsignedByte();
             int size = frames.readInt();
+            ByteBuf payload = frames.readSlice(size);
+            boolean waits = present != null && present.isWaiting();
+            if (waits && !present.declaredBehind(type, payload)) {
+                present.putBack(frames.readerIndex(start));
+                return true;
+            }
             heldBytes -= size + AmqpChannel.HELD_OVERHEAD;
-            handle(type, number, frames.readSlice(size));
+            if (!waits) {
+                handle(type, number, payload);
+            }
         }
         return false;
     }

@@ -1,5 +1,6 @@
 package io.sluice.amqp091.connection;
 
+import io.netty.buffer.ByteBuf;
 import io.sluice.access.Operation;
 import io.sluice.access.Resource;
 import io.sluice.amqp091.codec.AmqpException;
@@ -13,6 +14,7 @@ import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
 import io.sluice.log.StreamInfo;
 import io.sluice.queue.QueueRef;
+import io.sluice.queue.QueueStats;
 import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
@@ -21,14 +23,27 @@ import java.util.Base64;
 import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** {@code exchange.*} and {@code queue.*} on one channel. Confined to the loop. */
 final class Entities {
+    private static final Logger LOG = LoggerFactory.getLogger(Entities.class);
+    /** Declarations whose answers one channel may await at a time. */
+    private static final int MAX_DECLARES = 1024;
+
     private final AmqpConnection connection;
     private final AmqpChannel channel;
     private @Nullable String lastDeclared;
+    /** Declarations of queues whose answers are awaited. */
+    private int declares;
+
+    private @Nullable CompletionStage<QueueRef> lastDeclare;
+    private @Nullable CompletionStage<QueueStats> lastAnswer;
 
     Entities(AmqpConnection connection, AmqpChannel channel) {
         this.connection = connection;
@@ -258,35 +273,13 @@ final class Entities {
             declared(declare, name, queue);
             return;
         }
-        String name = declare.queue().isEmpty() ? "amq.gen-" + randomName() : declare.queue();
-        QueueArguments arguments = QueueArguments.parse(vhost, name, declare.arguments());
-        if (!declare.queue().isEmpty()) {
-            refuseReserved("queue", name);
-        }
-        locks.check(vhost, name, connection);
-        if (!arguments.type().equals("classic")) {
-            refuseTransient(
-                    declare,
-                    ArgumentChecks.named(name, vhost),
-                    arguments.isStream() && declare.queue().isEmpty());
-        }
-        if (arguments.isStream()) {
-            declareStream(declare, name, arguments.stream());
+        Wanted wanted = wanted(declare);
+        String name = wanted.name();
+        if (wanted.arguments().isStream()) {
+            declareStream(declare, name, wanted.arguments().stream());
             return;
         }
-        if (table().stream(name) != null) {
-            throw new AmqpException(
-                    ReplyCode.PRECONDITION_FAILED,
-                    "inequivalent arg 'x-queue-type' for " + ArgumentChecks.named(name, vhost) + ": received '"
-                            + arguments.type() + "' but current is 'stream'");
-        }
-        QueueDeclaration declaration = new QueueDeclaration(
-                name,
-                declare.durable() && !declare.exclusive(),
-                declare.exclusive(),
-                declare.autoDelete(),
-                arguments.policy(),
-                arguments.text());
+        QueueDeclaration declaration = declaration(declare, wanted);
         if (declare.exclusive()) {
             QueueDeclaration present = table().queueDeclaration(name);
             if (present != null && !present.exclusive()) {
@@ -295,6 +288,8 @@ final class Entities {
             }
             locks.claim(vhost, name, connection);
         }
+        // the counts of the answer know of what the client sent before
+        connection.handOver();
         CompletionStage<QueueRef> stage = connection.host().declareQueue(connection.caller(), declaration);
         if (declare.exclusive() && connection.exclusiveQueues().add(name)) {
             stage = stage.whenComplete((queue, failure) -> {
@@ -307,7 +302,107 @@ final class Entities {
                 }
             });
         }
-        connection.await(channel.number(), declare.id(), stage, queue -> declared(declare, name, queue));
+        declaring(declare, name, stage);
+    }
+
+    private record Wanted(String name, QueueArguments arguments) {}
+
+    private Wanted wanted(QueueMethod.Declare declare) {
+        String vhost = connection.host().name();
+        String name = declare.queue().isEmpty() ? generatedName() : declare.queue();
+        QueueArguments arguments = QueueArguments.parse(vhost, name, declare.arguments());
+        if (!declare.queue().isEmpty()) {
+            refuseReserved("queue", name);
+        }
+        connection.shared().exclusiveQueues().check(vhost, name, connection);
+        if (!arguments.type().equals("classic")) {
+            refuseTransient(
+                    declare,
+                    ArgumentChecks.named(name, vhost),
+                    arguments.isStream() && declare.queue().isEmpty());
+        }
+        return new Wanted(name, arguments);
+    }
+
+    private QueueDeclaration declaration(QueueMethod.Declare declare, Wanted wanted) {
+        String name = wanted.name();
+        QueueArguments arguments = wanted.arguments();
+        if (table().stream(name) != null) {
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED,
+                    "inequivalent arg 'x-queue-type' for "
+                            + ArgumentChecks.named(name, connection.host().name()) + ": received '"
+                            + arguments.type() + "' but current is 'stream'");
+        }
+        return new QueueDeclaration(
+                name,
+                declare.durable() && !declare.exclusive(),
+                declare.exclusive(),
+                declare.autoDelete(),
+                arguments.policy(),
+                arguments.text());
+    }
+
+    private static String generatedName() {
+        return "amq.gen-" + randomName();
+    }
+
+    /** Answers in the order of declarations, also where one is refused before those ahead of it are durable. */
+    private void declaring(QueueMethod.Declare declare, String name, CompletionStage<QueueRef> stage) {
+        CompletionStage<QueueStats> counted = stage.thenCompose(queue -> {
+            queue.touch();
+            return declare.noWait() ? CompletableFuture.completedFuture(null) : queue.currentStats();
+        });
+        CompletionStage<QueueStats> before = lastAnswer;
+        CompletionStage<QueueStats> answer = declares == 0 || before == null
+                ? counted
+                : before.handle((stats, failure) -> counted).thenCompose(Function.identity());
+        lastDeclare = stage;
+        lastAnswer = answer;
+        declares++;
+        connection.await(channel.number(), declare.id(), answer, stats -> {
+            declares--;
+            lastDeclared = name;
+            if (stats != null) {
+                channel.reply(new QueueMethod.DeclareOk(name, count(stats.ready()), stats.consumers()));
+            }
+        });
+    }
+
+    /** True if all that the channel waits for are declarations of queues, and not too many. */
+    boolean takesDeclares(int waiting) {
+        return declares > 0 && declares == waiting && declares < MAX_DECLARES;
+    }
+
+    /**
+     * Declares a queue behind others that are not yet durable, if it can: what would be refused at once, or answered sooner than
+     * those before, has to wait for them.
+     */
+    boolean declareBehind(ByteBuf payload) {
+        CompletionStage<QueueRef> before = lastDeclare;
+        try {
+            Method method = Method.decode(
+                    payload.getInt(payload.readerIndex()), payload.slice().skipBytes(4));
+            if (before == null
+                    || !(method instanceof QueueMethod.Declare declare)
+                    || declare.passive()
+                    || declare.exclusive()) {
+                return false;
+            }
+            Wanted wanted = wanted(declare);
+            if (wanted.arguments().isStream()) {
+                return false;
+            }
+            QueueDeclaration declaration = declaration(declare, wanted);
+            declaring(
+                    declare,
+                    declaration.name(),
+                    connection.host().declareQueue(connection.caller(), declaration, before));
+            return true;
+        } catch (RuntimeException e) {
+            LOG.debug("{}: a declaration waits for those before to be refused", connection, e);
+            return false;
+        }
     }
 
     /** Every declaration of a reply queue is a question whether it is there; one that is has one consumer. */

@@ -11,6 +11,7 @@ import io.sluice.routing.Binding;
 import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.RetainedMessages;
+import io.sluice.routing.RoutingException.Reason;
 import io.sluice.routing.RoutingTable;
 import io.sluice.routing.Sessions;
 import io.sluice.routing.Subscriber;
@@ -78,6 +79,19 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
     @Override
     public CompletionStage<QueueRef> declareQueue(Caller caller, QueueDeclaration declaration) {
         return catalog.submit(tx -> objects.declareQueue(tx, caller, declaration));
+    }
+
+    @Override
+    public CompletionStage<QueueRef> declareQueue(
+            Caller caller, QueueDeclaration declaration, CompletionStage<?> before) {
+        CompletableFuture<?> earlier = before.toCompletableFuture();
+        return catalog.submit(tx -> {
+            // changes run in the order in which a thread submits them, so that is known by now
+            if (earlier.isCompletedExceptionally()) {
+                throw Names.refuse(Reason.UNAVAILABLE, "a change before it failed");
+            }
+            return objects.declareQueue(tx, caller, declaration);
+        });
     }
 
     @Override

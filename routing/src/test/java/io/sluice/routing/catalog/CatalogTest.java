@@ -99,6 +99,19 @@ class CatalogTest {
     }
 
     @Test
+    void declarationsBehindAFailedOneDeclareNothing() {
+        queue("q");
+        CompletionStage<QueueRef> unequal = host.declareQueue(CALLER, declaration("q", false));
+        CompletionStage<QueueRef> behind = host.declareQueue(CALLER, declaration("r", true), unequal);
+        CompletionStage<QueueRef> last = host.declareQueue(CALLER, declaration("s", true), behind);
+        refused(Reason.PRECONDITION_FAILED, () -> get(unequal));
+        refused(Reason.UNAVAILABLE, () -> get(behind));
+        refused(Reason.UNAVAILABLE, () -> get(last));
+        assertThat(host.table().queue("r")).isNull();
+        assertThat(host.table().queue("s")).isNull();
+    }
+
+    @Test
     void redeclarationIsEqualOrRefused() {
         QueueRef first = queue("q");
         assertThat(queue("q")).isSameAs(first);
