@@ -117,8 +117,13 @@ final class RawPeer implements AutoCloseable {
 
     /** With a heartbeat interval of 1 s and 10 channels at most. */
     void login(int frameMax) throws IOException {
+        login(frameMax, 1);
+    }
+
+    /** With a heartbeat interval in seconds, 0 = none. */
+    void login(int frameMax, int heartbeat) throws IOException {
         authenticate();
-        send(0, new ConnectionMethod.TuneOk(10, frameMax, 1), new ConnectionMethod.Open("/"));
+        send(0, new ConnectionMethod.TuneOk(10, frameMax, heartbeat), new ConnectionMethod.Open("/"));
         assertThat(receive()).isInstanceOf(ConnectionMethod.OpenOk.class);
     }
 

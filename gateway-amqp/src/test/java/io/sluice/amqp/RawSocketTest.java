@@ -65,7 +65,7 @@ class RawSocketTest {
     @Test
     void declarationsSentTogetherAreAnsweredInOrder() throws IOException {
         try (RawPeer peer = peer()) {
-            peer.login(0);
+            peer.login(0, 0);
             peer.openChannel(1);
             int count = 1_500;
             ByteBuf out = Unpooled.buffer();

@@ -11,6 +11,9 @@ final class Consumers {
     private static final int VACANT = -1;
     private static final int NOBODY = -1;
 
+    /** Those of a queue that nobody is attached to; nothing is ever added to them. */
+    static final Consumers NONE = new Consumers(false);
+
     private final boolean singleActive;
     private int[] credits = new int[0];
     private int[] priorities = new int[0];
@@ -18,6 +21,7 @@ final class Consumers {
     private boolean[] pulls = new boolean[0];
     private long[] arrivals = new long[0];
     private int slots;
+    private int taken;
     private int count;
     private int withCredit;
     private int pullsWithCredit;
@@ -35,6 +39,11 @@ final class Consumers {
     /** Without those that pull. */
     int count() {
         return count;
+    }
+
+    /** True if no slot is in use. */
+    boolean isEmpty() {
+        return taken == 0;
     }
 
     /** Slots in use are below this. */
@@ -84,6 +93,7 @@ final class Consumers {
             }
         }
         slots = Math.max(slots, slot + 1);
+        taken++;
         credits[slot] = 0;
         priorities[slot] = priority;
         autoSettles[slot] = autoSettle;
@@ -99,13 +109,14 @@ final class Consumers {
 
     void detach(int slot) {
         retire(slot);
+        taken--;
         credits[slot] = VACANT;
     }
 
     /** Keeps the slot, which is that of no consumer any more. */
     void retire(int slot) {
         stop(slot);
-        if (pulls[slot]) {
+        if (!isAttached(slot) || pulls[slot]) {
             return;
         }
         pulls[slot] = true;
@@ -135,10 +146,10 @@ final class Consumers {
     }
 
     void credit(int slot, int more) {
-        int now = credits[slot];
-        if (more <= 0 || now == VACANT) {
+        if (more <= 0 || !isAttached(slot)) {
             return;
         }
+        int now = credits[slot];
         if (now == 0) {
             withCredit++;
             pullsWithCredit += pulls[slot] ? 1 : 0;
@@ -147,7 +158,7 @@ final class Consumers {
     }
 
     void stop(int slot) {
-        if (credits[slot] > 0) {
+        if (isAttached(slot) && credits[slot] > 0) {
             withoutCredit(slot);
             credits[slot] = 0;
         }

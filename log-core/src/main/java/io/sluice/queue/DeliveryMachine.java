@@ -68,14 +68,17 @@ public final class DeliveryMachine {
     private final BlockStore blocks;
     private final QueuePolicy policy;
     private final boolean deadLetters;
-    private final @Nullable QueueIndex[] levels;
+    private static final @Nullable QueueIndex[] NO_LEVELS = {};
+
+    // what an idle queue does not need is shared by all of them until it is used
+    private @Nullable QueueIndex[] levels = NO_LEVELS;
     private int occupied;
     /** Instead of the levels, in a queue for delayed messages. */
     private final @Nullable DelayIndex delays;
 
-    private final ReturnedReferences returned = new ReturnedReferences();
-    private final InFlight inFlight = new InFlight();
-    private final Consumers consumers;
+    private ReturnedReferences returned = ReturnedReferences.NONE;
+    private InFlight inFlight = InFlight.NONE;
+    private Consumers consumers = Consumers.NONE;
     /** Null until a message is postponed. */
     private @Nullable PostponedReferences postponed;
     /** By level, messages restored as postponed since the last that was restored to wait; null until one was. */
@@ -96,8 +99,40 @@ public final class DeliveryMachine {
         this.blocks = blocks;
         deadLetters = policy.deadLetterExchange() != null || policy.delayed();
         delays = policy.delayed() ? new DelayIndex(blocks, now) : null;
-        levels = new QueueIndex[Math.min(LEVELS, policy.maxPriority() + 1)];
-        consumers = new Consumers(policy.singleActiveConsumer());
+    }
+
+    /** True if it holds no message and nobody is attached. */
+    public boolean isIdle() {
+        return ready == 0
+                && inFlight.size() == 0
+                && consumers.isEmpty()
+                && (postponed == null || postponed.size() == 0);
+    }
+
+    /** Gives back the memory that an idle queue does not need. */
+    public void trimToIdle() {
+        if (isIdle()) {
+            levels = NO_LEVELS;
+            returned = ReturnedReferences.NONE;
+            inFlight = InFlight.NONE;
+            consumers = Consumers.NONE;
+            postponed = null;
+            restoredBetween = null;
+        }
+    }
+
+    private InFlight ownInFlight() {
+        if (inFlight == InFlight.NONE) {
+            inFlight = new InFlight();
+        }
+        return inFlight;
+    }
+
+    private Consumers ownConsumers() {
+        if (consumers == Consumers.NONE) {
+            consumers = new Consumers(policy.singleActiveConsumer());
+        }
+        return consumers;
     }
 
     /** Messages waiting. */
@@ -197,6 +232,9 @@ public final class DeliveryMachine {
             arrived(state, expiry);
             return;
         }
+        if (levels == NO_LEVELS) {
+            levels = new QueueIndex[Math.min(LEVELS, policy.maxPriority() + 1)];
+        }
         int level = level(state);
         QueueIndex index = levels[level];
         if (index == null) {
@@ -238,7 +276,7 @@ public final class DeliveryMachine {
      * @return its number, reused after {@link #cancel}; -1 if refused: one of the two sides wants to be alone
      */
     public int attach(boolean autoSettle, boolean alone, int priority, int credit) {
-        int consumer = consumers.attach(autoSettle, alone, priority);
+        int consumer = ownConsumers().attach(autoSettle, alone, priority);
         if (consumer >= 0) {
             consumers.credit(consumer, credit);
         }
@@ -251,7 +289,7 @@ public final class DeliveryMachine {
      * @return its number, as for {@link #attach}
      */
     public int attachPull(boolean autoSettle, int credit) {
-        int consumer = consumers.attachPull(autoSettle);
+        int consumer = ownConsumers().attachPull(autoSettle);
         consumers.credit(consumer, credit);
         return consumer;
     }
@@ -312,7 +350,7 @@ public final class DeliveryMachine {
             effects.deliver(consumer, id, position, state, true);
             effects.settled(position);
         } else {
-            inFlight.put(id, sequence, position, Reference.asRedelivered(state), expiry, consumer);
+            ownInFlight().put(id, sequence, position, Reference.asRedelivered(state), expiry, consumer);
             effects.deliver(consumer, id, position, state, false);
         }
     }
@@ -590,7 +628,7 @@ public final class DeliveryMachine {
         for (int i = 0; i < returned.size(); i++) {
             effects.settled(returned.position(i));
         }
-        returned.clear();
+        returned = ReturnedReferences.NONE;
         PostponedReferences later = postponed;
         if (later != null) {
             count += later.size();
@@ -824,6 +862,9 @@ public final class DeliveryMachine {
         long position = inFlight.position(slot);
         long expiry = inFlight.expiry(slot);
         inFlight.remove(slot);
+        if (returned == ReturnedReferences.NONE) {
+            returned = new ReturnedReferences();
+        }
         returned.add(sequence, position, state, expiry);
         arrived(state, expiry);
     }
@@ -873,7 +914,7 @@ public final class DeliveryMachine {
     private void die(
             long sequence, long position, long state, long expiry, DeathReason reason, DeliveryEffects effects) {
         long id = nextDeliveryId++;
-        inFlight.put(id, sequence, position, state, expiry, DYING);
+        ownInFlight().put(id, sequence, position, state, expiry, DYING);
         dying++;
         effects.deadLetter(id, position, state, reason);
     }

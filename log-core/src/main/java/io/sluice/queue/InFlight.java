@@ -10,6 +10,9 @@ import org.jspecify.annotations.Nullable;
 final class InFlight {
     private static final int INITIAL = 16;
     private static final long[] EMPTY = new long[0];
+    private static final int[] NOBODY = new int[0];
+    /** Those of a queue without any; nothing is ever added to it. */
+    static final InFlight NONE = new InFlight();
 
     private long[] ids = EMPTY;
     private long[] sequences = EMPTY;
@@ -17,7 +20,7 @@ final class InFlight {
     private long[] states = EMPTY;
     // only if a message expires
     private long @Nullable [] expiries;
-    private int[] consumers = new int[0];
+    private int[] consumers = NOBODY;
     private int size;
 
     int size() {

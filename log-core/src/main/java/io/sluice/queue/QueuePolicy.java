@@ -129,7 +129,7 @@ public record QueuePolicy(
         }
 
         public QueuePolicy build() {
-            return new QueuePolicy(
+            QueuePolicy built = new QueuePolicy(
                     deadLetterExchange,
                     deadLetterKey,
                     deliveryLimit,
@@ -142,6 +142,8 @@ public record QueuePolicy(
                     singleActiveConsumer,
                     delayed,
                     retry);
+            // most queues have none, and share it
+            return built.equals(NONE) ? NONE : built;
         }
     }
 }

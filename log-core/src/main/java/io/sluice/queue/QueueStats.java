@@ -7,4 +7,7 @@ package io.sluice.queue;
  * @param unacked messages delivered and not settled
  * @param consumers attached consumers
  */
-public record QueueStats(long ready, long unacked, int consumers) {}
+public record QueueStats(long ready, long unacked, int consumers) {
+    /** Nothing and nobody. */
+    public static final QueueStats NONE = new QueueStats(0, 0, 0);
+}

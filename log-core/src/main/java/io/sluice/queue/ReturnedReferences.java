@@ -6,6 +6,9 @@ import org.jspecify.annotations.Nullable;
 /** References that came back, smallest queue sequence first: a binary heap over three primitive arrays. */
 final class ReturnedReferences {
     private static final long[] EMPTY = new long[0];
+    /** Those of a queue without any; nothing is ever added to them. */
+    static final ReturnedReferences NONE = new ReturnedReferences();
+
     private static final int INITIAL = 16;
     private static final int KEEP = 4096;
 

@@ -38,9 +38,13 @@ final class DeliveryQueue implements DeliveryEffects {
     private final QueueHandle handle;
     private final DeliveryQueues queues;
     private final DeliveryMachine machine;
-    private final @Nullable QueueDelta delta;
-    private @Nullable ConsumerHandle[] consumers = new ConsumerHandle[2];
-    private final ArrayList<ConsumerHandle> drains = new ArrayList<>(0);
+    private static final @Nullable ConsumerHandle[] NOBODY = {};
+
+    private final boolean durable;
+    // what an idle queue does not need, it does not have
+    private @Nullable QueueDelta delta;
+    private @Nullable ConsumerHandle[] consumers = NOBODY;
+    private @Nullable ArrayList<ConsumerHandle> drains;
 
     private @Nullable BatchView view;
     private int viewPartition = -1;
@@ -66,7 +70,7 @@ final class DeliveryQueue implements DeliveryEffects {
         QueuePolicy policy = handle.spec().policy();
         machine = new DeliveryMachine(policy, queues.blocks(), queues.now());
         unusedSince = queues.currentMillis();
-        delta = handle.spec().durable() ? new QueueDelta() : null;
+        durable = handle.spec().durable();
     }
 
     QueueHandle handle() {
@@ -81,10 +85,37 @@ final class DeliveryQueue implements DeliveryEffects {
         return machine;
     }
 
-    /** What changed since it was last journaled; null for a queue that does not outlive a restart. */
+    /** What changed since it was last journaled; null if nothing did. */
     @Nullable
     QueueDelta delta() {
         return delta;
+    }
+
+    /** What changed is written down. */
+    void journaled() {
+        unjournaled = false;
+        if (delta != null) {
+            delta.clear();
+        }
+        trim();
+    }
+
+    private QueueDelta ownDelta() {
+        QueueDelta own = delta;
+        if (own == null) {
+            own = new QueueDelta();
+            delta = own;
+        }
+        return own;
+    }
+
+    /** Gives back the memory that an idle queue does not need. */
+    private void trim() {
+        if (machine.isIdle() && !unjournaled && !dispatching && drains == null) {
+            machine.trimToIdle();
+            delta = null;
+            consumers = NOBODY;
+        }
     }
 
     boolean isClosed() {
@@ -159,7 +190,7 @@ final class DeliveryQueue implements DeliveryEffects {
             return;
         }
         if (slot >= consumers.length) {
-            consumers = Arrays.copyOf(consumers, Math.max(slot + 1, consumers.length * 2));
+            consumers = Arrays.copyOf(consumers, Math.max(slot + 1, Math.max(2, consumers.length * 2)));
         }
         consumer.slot = slot;
         consumers[slot] = consumer;
@@ -237,6 +268,9 @@ final class DeliveryQueue implements DeliveryEffects {
                 return;
             }
             consumer.draining.add(drained);
+            if (drains == null) {
+                drains = new ArrayList<>(1);
+            }
             drains.add(consumer);
             queues.markDirty(this);
         });
@@ -264,8 +298,8 @@ final class DeliveryQueue implements DeliveryEffects {
     void purge(CompletableFuture<Long> purged) {
         queues.follow(() -> {
             long count = closed ? 0 : machine.purge(this);
-            if (count > 0 && delta != null) {
-                delta.purged(queues.fed(), inFlight());
+            if (count > 0 && durable) {
+                ownDelta().purged(queues.fed(), inFlight());
                 queues.markUnjournaled(this);
             }
             queues.markDirty(this);
@@ -286,7 +320,7 @@ final class DeliveryQueue implements DeliveryEffects {
                 task.then(() -> consumer.sink().closed("queue deleted"));
             }
         }
-        drains.clear();
+        drains = null;
         machine.close(this);
         queues.wakeNoMore(this);
         handle.publish(0, 0, 0);
@@ -320,6 +354,7 @@ final class DeliveryQueue implements DeliveryEffects {
         handle.publish(machine.ready(), machine.unacked(), machine.consumers());
         queues.wakeAt(this, nextTimer(now));
         dispatching = false;
+        trim();
         return more;
     }
 
@@ -441,8 +476,8 @@ final class DeliveryQueue implements DeliveryEffects {
                 Reference.offset(position),
                 Reference.deliveryCount(state),
                 Reference.redelivered(state));
-        if (delta != null && !settled && Reference.partition(position) != Reference.MEMORY_PARTITION) {
-            if (delta.delivered(position, priorityKey(state))) {
+        if (durable && !settled && Reference.partition(position) != Reference.MEMORY_PARTITION) {
+            if (ownDelta().delivered(position, priorityKey(state))) {
                 queues.markUnjournaled(this);
             }
         }
@@ -460,16 +495,16 @@ final class DeliveryQueue implements DeliveryEffects {
     @Override
     public void settled(long position) {
         queues.forget(position);
-        if (delta != null && Reference.partition(position) != Reference.MEMORY_PARTITION) {
-            delta.settled(position);
+        if (durable && Reference.partition(position) != Reference.MEMORY_PARTITION) {
+            ownDelta().settled(position);
             queues.markUnjournaled(this);
         }
     }
 
     @Override
     public void failed(long position, int deliveryCount) {
-        if (delta != null && Reference.partition(position) != Reference.MEMORY_PARTITION) {
-            delta.failed(position, deliveryCount);
+        if (durable && Reference.partition(position) != Reference.MEMORY_PARTITION) {
+            ownDelta().failed(position, deliveryCount);
             queues.markUnjournaled(this);
         }
     }
@@ -496,8 +531,13 @@ final class DeliveryQueue implements DeliveryEffects {
     }
 
     private void endDrains() {
-        for (int i = 0; i < drains.size(); i++) {
-            ConsumerHandle consumer = drains.get(i);
+        ArrayList<ConsumerHandle> ended = drains;
+        if (ended == null) {
+            return;
+        }
+        drains = null;
+        for (int i = 0; i < ended.size(); i++) {
+            ConsumerHandle consumer = ended.get(i);
             LoopTask task = queues.out().of(consumer.sink().executor());
             if (consumer.slot >= 0) {
                 machine.stop(consumer.slot);
@@ -505,7 +545,6 @@ final class DeliveryQueue implements DeliveryEffects {
             consumer.draining.forEach(task::then);
             consumer.draining.clear();
         }
-        drains.clear();
     }
 
     private boolean viewHolds(long position) {

@@ -57,7 +57,7 @@ final class DeliveryQueues implements Queues {
     private final BlockStore blocks;
     private final QueueTimers timers = new QueueTimers();
     private final ArrayDeque<QueueIndex> forgotten = new ArrayDeque<>();
-    private final ConcurrentHashMap<Long, QueueHandle> byId = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<QueueId, QueueHandle> byId = new ConcurrentHashMap<>();
 
     private ArrayList<DeliveryQueue> dirty = new ArrayList<>();
     private ArrayList<DeliveryQueue> dispatching = new ArrayList<>();
@@ -120,7 +120,7 @@ final class DeliveryQueues implements Queues {
 
     @Override
     public @Nullable QueueRef find(QueueId id) {
-        return byId.get(id.value());
+        return byId.get(id);
     }
 
     @Override
@@ -437,7 +437,7 @@ final class DeliveryQueues implements Queues {
             }
         }
         journal().begin(new CheckpointWriter(fed, pipeline().nextOrder(), ids, recovered, id -> {
-            QueueHandle handle = byId.get(id);
+            QueueHandle handle = byId.get(new QueueId(id));
             return handle == null ? null : handle.queue().machine();
         }));
     }
@@ -453,7 +453,7 @@ final class DeliveryQueues implements Queues {
     }
 
     private void open(QueueSpec spec, CompletableFuture<QueueRef> opened) {
-        QueueHandle present = byId.get(spec.id().value());
+        QueueHandle present = byId.get(spec.id());
         if (present != null) {
             opened.complete(present);
             return;
@@ -481,7 +481,7 @@ final class DeliveryQueues implements Queues {
             // it may hold the queue by half; places in it change now
             journal().abandon();
         }
-        byId.put(spec.id().value(), handle);
+        byId.put(spec.id(), handle);
         // from now on time counts: it may go unused
         markDirty(handle.queue());
         if (known || !spec.durable()) {
@@ -493,14 +493,14 @@ final class DeliveryQueues implements Queues {
         if (refusal == null) {
             opened.complete(handle);
         } else {
-            byId.remove(spec.id().value(), handle);
+            byId.remove(spec.id(), handle);
             handle.queue().close();
             opened.completeExceptionally(refusal);
         }
     }
 
     private void delete(QueueId id, CompletableFuture<Long> deleted) {
-        QueueHandle handle = byId.remove(id.value());
+        QueueHandle handle = byId.remove(id);
         boolean durable;
         long ready = 0;
         if (handle == null) {

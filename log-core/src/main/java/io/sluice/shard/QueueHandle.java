@@ -16,7 +16,7 @@ final class QueueHandle implements QueueRef {
     private final ShardLoop loop;
     private final DeliveryQueue queue;
     private volatile boolean open = true;
-    private volatile QueueStats stats = new QueueStats(0, 0, 0);
+    private volatile QueueStats stats = QueueStats.NONE;
 
     QueueHandle(QueueSpec spec, ShardLoop loop, DeliveryQueues queues) {
         this.spec = spec;
@@ -32,7 +32,8 @@ final class QueueHandle implements QueueRef {
     void publish(long ready, long unacked, int consumers) {
         QueueStats before = stats;
         if (before.ready() != ready || before.unacked() != unacked || before.consumers() != consumers) {
-            stats = new QueueStats(ready, unacked, consumers);
+            QueueStats now = new QueueStats(ready, unacked, consumers);
+            stats = now.equals(QueueStats.NONE) ? QueueStats.NONE : now;
         }
     }
 

@@ -121,12 +121,7 @@ final class QueueJournal {
             LOG.info("Settlements are journaled again");
         }
         for (int i = 0; i < unjournaled.size(); i++) {
-            DeliveryQueue queue = unjournaled.get(i);
-            queue.unjournaled = false;
-            QueueDelta delta = queue.delta();
-            if (delta != null) {
-                delta.clear();
-            }
+            unjournaled.get(i).journaled();
         }
         unjournaled.clear();
         return true;

@@ -261,6 +261,9 @@ record QueueArguments(String type, QueuePolicy policy, StreamSettings stream, Ma
 
     /** Arguments as text, by name. */
     static Map<String, String> asText(Map<String, @Nullable Object> arguments) {
+        if (arguments.isEmpty()) {
+            return Map.of();
+        }
         Map<String, String> text = new TreeMap<>();
         arguments.forEach((name, value) -> text.put(name, String.valueOf(value)));
         return text;

@@ -85,7 +85,7 @@ final class InFlight {
         void accept(int packetId, long deliveryId, long offset, @Nullable PendingMessage message);
     }
 
-    /** Removes all entries, in the order of their identifiers starting after the oldest possible. */
+    /** Removes all entries and gives their memory back, in the order of their identifiers starting after the oldest possible. */
     void drain(Entry each) {
         for (int i = 0; i < ids.length && size > 0; i++) {
             int slot = (lastId + 1 + i) & (ids.length - 1);
@@ -96,6 +96,10 @@ final class InFlight {
                 each.accept(id, deliveryId, offset, remove(id));
             }
         }
+        ids = NO_IDS;
+        deliveryIds = NO_NUMBERS;
+        offsets = NO_NUMBERS;
+        messages = NO_MESSAGES;
     }
 
     private void put(int packetId, long deliveryId, long offset, @Nullable PendingMessage message) {

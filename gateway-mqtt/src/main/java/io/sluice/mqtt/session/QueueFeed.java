@@ -23,7 +23,7 @@ public final class QueueFeed implements DeliverySink {
     private final Executor loop;
     private final Consumer<String> onEnd;
     private Map<Long, ArrayDeque<Integer>> earlier = Map.of();
-    private final Map<Long, ArrayDeque<Integer>> unacknowledged = new HashMap<>();
+    private Map<Long, ArrayDeque<Integer>> unacknowledged = Map.of();
     private @Nullable QueueConsumer consumer;
     private int credit;
     private boolean reclaiming;
@@ -65,11 +65,9 @@ public final class QueueFeed implements DeliverySink {
         onEnd.accept("a delivery cannot be written");
     }
 
-    /** Starts deliveries; {@code before} is the attachment of the connection before, null if it is not known. */
-    void start(int initialCredit, @Nullable QueueFeed before) {
-        if (before != null) {
-            earlier = before.unacknowledged;
-        }
+    /** Starts deliveries; {@code before} is what {@link #unacknowledged} was on the connection before. */
+    void start(int initialCredit, Map<Long, ArrayDeque<Integer>> before) {
+        earlier = before;
         credit = initialCredit;
         consumer =
                 queue.attach(caller, new QueueRef.ConsumerSpec(session.clientId(), false, true, initialCredit), this);
@@ -131,7 +129,15 @@ public final class QueueFeed implements DeliverySink {
         }
     }
 
+    /** Packet identifiers by offset, as far as {@link #remember} was told. */
+    Map<Long, ArrayDeque<Integer>> unacknowledged() {
+        return unacknowledged;
+    }
+
     void remember(int packetId, long offset) {
+        if (unacknowledged.isEmpty()) {
+            unacknowledged = new HashMap<>();
+        }
         unacknowledged.computeIfAbsent(offset, key -> new ArrayDeque<>()).add(packetId);
     }
 

@@ -16,6 +16,7 @@ import io.sluice.routing.Subscriber;
 import io.sluice.routing.SubscriberMatch;
 import java.util.ArrayDeque;
 import java.util.Collection;
+import java.util.Map;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
@@ -52,7 +53,8 @@ public final class Session implements Subscriber {
     private final Backlog backlog;
     private int window;
     private @Nullable QueueFeed feed;
-    private @Nullable QueueFeed lastFeed;
+    /** Packet identifiers of the connection before, by offset. */
+    private Map<Long, ArrayDeque<Integer>> earlier = Map.of();
 
     /**
      * Creates an offline session.
@@ -158,8 +160,7 @@ public final class Session implements Subscriber {
         drainBacklog(out);
         feed = queueFeed;
         if (queueFeed != null) {
-            queueFeed.start(window - inFlight.size(), lastFeed);
-            lastFeed = queueFeed;
+            queueFeed.start(window - inFlight.size(), earlier);
         }
         out.flush();
     }
@@ -185,6 +186,7 @@ public final class Session implements Subscriber {
                 old.remember(packetId, offset);
             }
         });
+        earlier = old == null ? Map.of() : old.unacknowledged();
         backlog.disconnected(later, queue != null);
     }
 

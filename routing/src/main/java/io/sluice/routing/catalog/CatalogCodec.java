@@ -153,11 +153,12 @@ final class CatalogCodec {
     }
 
     /**
-     * Reads a record back.
+     * Reads a record back. Names that many records share are one string, and so are owners.
      *
+     * @param owners those of the records before, by name
      * @throws IllegalStateException if it was written by an unknown version or is damaged
      */
-    static CatalogRecord decode(byte[] key, byte[] value) {
+    static CatalogRecord decode(byte[] key, byte[] value, Map<String, Principal> owners) {
         try {
             ByteBuf v = Unpooled.wrappedBuffer(value);
             byte version = v.readByte();
@@ -167,17 +168,22 @@ final class CatalogCodec {
             }
             ByteBuf k = Unpooled.wrappedBuffer(key);
             byte kind = k.readByte();
-            String vhost = text(k);
+            String vhost = text(k).intern();
             return switch (kind) {
                 case HOST -> new Host(vhost);
-                case EXCHANGE -> exchange(vhost, k, v);
-                case QUEUE -> queue(vhost, k, v);
+                case EXCHANGE -> exchange(vhost, k, v, owners);
+                case QUEUE -> queue(vhost, k, v, owners);
                 case STREAM ->
                     new DeclaredStream(
-                            vhost, text(k), new StreamId(new UUID(v.readLong(), v.readLong())), map(v), owner(v));
+                            vhost,
+                            text(k),
+                            new StreamId(new UUID(v.readLong(), v.readLong())),
+                            map(v),
+                            owner(v, owners));
                 case BINDING -> binding(vhost, k, v);
                 case SESSION ->
-                    new Session(vhost, text(k), new QueueId(v.readLong()), v.readLong(), v.readLong(), owner(v));
+                    new Session(
+                            vhost, text(k), new QueueId(v.readLong()), v.readLong(), v.readLong(), owner(v, owners));
                 case SUBSCRIPTION -> subscription(vhost, k, v);
                 case WILL ->
                     new SessionWill(
@@ -199,16 +205,16 @@ final class CatalogCodec {
         }
     }
 
-    private static CatalogRecord exchange(String vhost, ByteBuf k, ByteBuf v) {
+    private static CatalogRecord exchange(String vhost, ByteBuf k, ByteBuf v, Map<String, Principal> owners) {
         ExchangeInfo.Type type = ExchangeInfo.Type.values()[v.readByte()];
         int flags = v.readByte();
         return new DeclaredExchange(
                 vhost,
                 new ExchangeInfo(text(k), type, flag(flags, 0), flag(flags, 1), flag(flags, 2), map(v)),
-                owner(v));
+                owner(v, owners));
     }
 
-    private static CatalogRecord queue(String vhost, ByteBuf k, ByteBuf v) {
+    private static CatalogRecord queue(String vhost, ByteBuf k, ByteBuf v, Map<String, Principal> owners) {
         QueueId id = new QueueId(v.readLong());
         int flags = v.readByte();
         QueuePolicy policy = policy(v);
@@ -216,7 +222,7 @@ final class CatalogCodec {
                 vhost,
                 id,
                 new QueueDeclaration(text(k), flag(flags, 0), flag(flags, 1), flag(flags, 2), policy, map(v)),
-                owner(v));
+                owner(v, owners));
     }
 
     private static void policy(ByteBuf out, QueuePolicy policy) {
@@ -336,8 +342,8 @@ final class CatalogCodec {
         return s;
     }
 
-    private static Principal owner(ByteBuf in) {
-        return new Principal(text(in));
+    private static Principal owner(ByteBuf in, Map<String, Principal> owners) {
+        return owners.computeIfAbsent(text(in), Principal::new);
     }
 
     private static void end(ByteBuf out, Binding.End end) {

@@ -1,5 +1,6 @@
 package io.sluice.routing.catalog;
 
+import io.sluice.access.Principal;
 import io.sluice.engine.LogEngine;
 import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
@@ -21,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -57,6 +59,7 @@ final class CatalogReplay {
             throw new IllegalStateException("stream " + InternalStreams.CATALOG + " has no partition 0");
         }
         Map<ByteBuffer, CatalogRecord> newest = new LinkedHashMap<>();
+        Map<String, Principal> owners = new HashMap<>();
         LogScan.readAll(partition, record -> {
             byte[] key = record.keyBytes();
             if (key == null) {
@@ -67,15 +70,34 @@ final class CatalogReplay {
             } else {
                 byte[] value = new byte[record.valueLength()];
                 record.buffer().getBytes(record.valueStart(), value);
-                newest.put(ByteBuffer.wrap(key), CatalogCodec.decode(key, value));
+                newest.put(ByteBuffer.wrap(key), CatalogCodec.decode(key, value, owners));
             }
         });
         List<CatalogRecord> records = new ArrayList<>(newest.values());
         records.sort(Comparator.comparingInt(CatalogCodec::order));
         hosts.put("/", new HostEdit(engine, queues, "/"));
+        openQueues(records);
         records.forEach(this::apply);
         removeOrphans();
         LOG.info("catalog: {} objects in {} virtual hosts", records.size(), hosts.size());
+    }
+
+    /** All together: each would cost two hops to the shard. */
+    private void openQueues(List<CatalogRecord> records) {
+        List<CompletableFuture<?>> opened = new ArrayList<>();
+        for (CatalogRecord record : records) {
+            if (record instanceof DeclaredQueue q) {
+                QueueSpec spec = new QueueSpec(
+                        q.id(),
+                        q.vhost(),
+                        q.declaration().name(),
+                        true,
+                        q.declaration().policy(),
+                        q.owner());
+                opened.add(queues.open(spec).toCompletableFuture());
+            }
+        }
+        opened.forEach(CompletableFuture::join);
     }
 
     private void apply(CatalogRecord record) {
@@ -84,16 +106,7 @@ final class CatalogReplay {
             return;
         }
         HostEdit host = hosts.computeIfAbsent(record.vhost(), name -> new HostEdit(engine, queues, name));
-        if (record instanceof DeclaredQueue q) {
-            QueueSpec spec = new QueueSpec(
-                    q.id(),
-                    q.vhost(),
-                    q.declaration().name(),
-                    true,
-                    q.declaration().policy(),
-                    q.owner());
-            queues.open(spec).toCompletableFuture().join();
-        } else if (record instanceof DeclaredStream s && engine.stream(s.id()) == null) {
+        if (record instanceof DeclaredStream s && engine.stream(s.id()) == null) {
             throw new IllegalStateException("stream '" + s.name() + "' of virtual host '" + s.vhost()
                     + "' is in the catalog but its directory is missing: restore it from a backup");
         }
