@@ -121,6 +121,20 @@ public final class DeliveryMachine {
         }
     }
 
+    private @Nullable QueueIndex[] ownLevels() {
+        if (levels == NO_LEVELS) {
+            levels = new QueueIndex[Math.min(LEVELS, policy.maxPriority() + 1)];
+        }
+        return levels;
+    }
+
+    private ReturnedReferences ownReturned() {
+        if (returned == ReturnedReferences.NONE) {
+            returned = new ReturnedReferences();
+        }
+        return returned;
+    }
+
     private InFlight ownInFlight() {
         if (inFlight == InFlight.NONE) {
             inFlight = new InFlight();
@@ -203,7 +217,7 @@ public final class DeliveryMachine {
             return;
         }
         int level = level(state);
-        QueueIndex index = levels[level];
+        QueueIndex index = ownLevels()[level];
         long next = index == null ? 0 : index.first() + index.size();
         // before whatever of its level is restored next
         int[] between = restoredBetween;
@@ -232,11 +246,8 @@ public final class DeliveryMachine {
             arrived(state, expiry);
             return;
         }
-        if (levels == NO_LEVELS) {
-            levels = new QueueIndex[Math.min(LEVELS, policy.maxPriority() + 1)];
-        }
         int level = level(state);
-        QueueIndex index = levels[level];
+        QueueIndex index = ownLevels()[level];
         if (index == null) {
             index = new QueueIndex(blocks, 0);
             levels[level] = index;
@@ -862,10 +873,7 @@ public final class DeliveryMachine {
         long position = inFlight.position(slot);
         long expiry = inFlight.expiry(slot);
         inFlight.remove(slot);
-        if (returned == ReturnedReferences.NONE) {
-            returned = new ReturnedReferences();
-        }
-        returned.add(sequence, position, state, expiry);
+        ownReturned().add(sequence, position, state, expiry);
         arrived(state, expiry);
     }
 
@@ -886,7 +894,7 @@ public final class DeliveryMachine {
     private void endPostponement(PostponedReferences later) {
         long state = later.state(0);
         long expiry = later.expiry(0);
-        returned.add(later.sequence(0), later.position(0), state, expiry);
+        ownReturned().add(later.sequence(0), later.position(0), state, expiry);
         later.removeFirst();
         arrived(state, expiry);
     }

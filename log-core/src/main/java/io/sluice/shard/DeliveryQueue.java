@@ -511,8 +511,8 @@ final class DeliveryQueue implements DeliveryEffects {
 
     @Override
     public void postponed(long position, long due) {
-        if (delta != null && Reference.partition(position) != Reference.MEMORY_PARTITION) {
-            delta.postponed(position, due);
+        if (durable && Reference.partition(position) != Reference.MEMORY_PARTITION) {
+            ownDelta().postponed(position, due);
             queues.markUnjournaled(this);
         }
     }
