@@ -87,6 +87,7 @@ final class ChannelConsumers {
             consumers.add(new ConnectionInfo.Consumer(
                     consumer.tag(), consumer.queue().spec().name(), !consumer.isNoAck(), consumer.prefetch()));
         }
+        streams.describe(consumers);
         return consumers;
     }
 

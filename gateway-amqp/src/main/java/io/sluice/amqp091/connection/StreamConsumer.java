@@ -20,6 +20,7 @@ final class StreamConsumer implements Settler, StreamReader.Listener {
     private final String tag;
     private final byte[] tagBytes;
     private final String stream;
+    private final int prefetch;
     private final StreamId id;
     private final StreamFilter filter;
     private final List<StreamReader> readers = new ArrayList<>();
@@ -35,7 +36,13 @@ final class StreamConsumer implements Settler, StreamReader.Listener {
         this.tagBytes = tag.getBytes(UTF_8);
         this.stream = stream;
         this.id = id;
+        this.prefetch = prefetch;
         this.credit = prefetch;
+    }
+
+    /** Deliveries that may be unsettled. */
+    int prefetch() {
+        return prefetch;
     }
 
     String tag() {

@@ -46,6 +46,13 @@ final class StreamConsumers {
         return byTag.isEmpty();
     }
 
+    /** Adds what they are to a listing. */
+    void describe(List<ConnectionInfo.Consumer> into) {
+        for (StreamConsumer consumer : byTag.values()) {
+            into.add(new ConnectionInfo.Consumer(consumer.tag(), consumer.stream(), true, consumer.prefetch()));
+        }
+    }
+
     boolean has(String tag) {
         return byTag.containsKey(tag);
     }

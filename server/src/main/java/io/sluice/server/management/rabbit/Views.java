@@ -43,11 +43,16 @@ final class Views {
         }
         for (String name : host.table().streamNames()) {
             StreamInfo stream = host.table().stream(name);
-            if (stream != null) {
+            if (stream != null && !isInternal(name)) {
                 all.add(stream(broker, host, name, stream));
             }
         }
         return all;
+    }
+
+    /** The broker's own, as Kafka names them. */
+    private static boolean isInternal(String stream) {
+        return stream.startsWith("__");
     }
 
     /** A queue or a stream, null if there is none. */
@@ -58,7 +63,7 @@ final class Views {
             return queue(host, queue, declaration);
         }
         StreamInfo stream = host.table().stream(name);
-        return stream == null ? null : stream(broker, host, name, stream);
+        return stream == null || isInternal(name) ? null : stream(broker, host, name, stream);
     }
 
     private static Map<String, @Nullable Object> queue(VirtualHost host, QueueRef queue, QueueDeclaration declaration) {

@@ -13,6 +13,7 @@ import com.rabbitmq.http.client.ClientParameters;
 import com.rabbitmq.http.client.GetAckMode;
 import com.rabbitmq.http.client.GetEncoding;
 import com.rabbitmq.http.client.domain.BindingInfo;
+import com.rabbitmq.http.client.domain.ConsumerDetails;
 import com.rabbitmq.http.client.domain.ExchangeInfo;
 import com.rabbitmq.http.client.domain.InboundMessage;
 import com.rabbitmq.http.client.domain.OutboundMessage;
@@ -180,6 +181,13 @@ class RabbitApiTest {
         Channel channel = connection.createChannel();
         channel.queueDeclare("watched", false, false, false, null);
         channel.basicConsume("watched", false, "mine", (tag, delivery) -> {}, tag -> {});
+        channel.queueDeclare("tape", true, false, false, Map.of("x-queue-type", "stream"));
+        channel.basicQos(10);
+        channel.basicConsume("tape", false, "reader", (tag, delivery) -> {}, tag -> {});
+        assertThat(client.getQueues())
+                .extracting(QueueInfo::getName)
+                .contains("tape", "watched")
+                .noneMatch(name -> name.startsWith("__"));
         var mine = client.getConnections().stream()
                 .filter(info -> "the test's".equals(info.getClientProperties().getConnectionName()))
                 .findFirst()
@@ -188,7 +196,8 @@ class RabbitApiTest {
         assertThat(mine.getChannels()).isEqualTo(1);
         assertThat(client.getChannels(mine.getName())).hasSize(1);
         assertThat(client.getConsumers("/"))
-                .anySatisfy(consumer -> assertThat(consumer.getConsumerTag()).isEqualTo("mine"));
+                .extracting(ConsumerDetails::getConsumerTag)
+                .contains("mine", "reader");
         client.closeConnection(mine.getName(), "enough");
         await().until(() -> !connection.isOpen());
         assertThat(connection.getCloseReason()).hasMessageContaining("320").hasMessageContaining("enough");
