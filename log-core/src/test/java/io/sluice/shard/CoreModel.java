@@ -142,8 +142,9 @@ final class CoreModel {
         ModelTransaction pending;
 
         Settlement pendingHow;
-        /** The shard gave the transaction up, as what it holds now shows; the log may have it all the same. */
-        boolean pendingGivenUp;
+        /** Transactions that the shard gave up, as a later delivery shows; the log may have them all the same. */
+        final Map<ModelTransaction, Settlement> givenUp = new HashMap<>();
+
         /** Not delivered again before, epoch ms. */
         long notBefore;
 
@@ -469,7 +470,7 @@ final class CoreModel {
                     after);
             firsts.put(deliveryId, copy.message.rank);
         }
-        copy.pendingGivenUp |= copy.pending != null;
+        ModelTransaction.givenUp(copy);
         copy.delivered = true;
         copy.settled = autoSettled;
         copy.how = autoSettled ? "by receipt" : "";
@@ -487,7 +488,6 @@ final class CoreModel {
         NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                 copy != null && !copy.gone, "m%s died in queue %s", serial, queue.id);
         if (copy.pending != null
-                && !copy.pendingGivenUp
                 && (reason == DeathReason.REJECTED
                         || reason == DeathReason.DELIVERY_LIMIT
                         || deliveryCount > copy.failures)) {
@@ -738,11 +738,7 @@ final class CoreModel {
                     copy.how = "by the queue's limits";
                 }
                 if (ModelTransaction.mayTake(copy)) {
-                    if (!copy.settled
-                            && !copy.pendingGivenUp
-                            && queue.durable
-                            && copy.message.confirmed
-                            && survives(copy.level, power)) {
+                    if (!copy.settled && queue.durable && copy.message.confirmed && survives(copy.level, power)) {
                         ModelTransaction.gone(copy);
                     }
                     copy.settled = true;

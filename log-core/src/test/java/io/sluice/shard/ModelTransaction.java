@@ -35,7 +35,6 @@ final class ModelTransaction {
     void submitted() {
         for (Part part : parts) {
             part.copy().pending = this;
-            part.copy().pendingGivenUp = false;
             part.copy().pendingHow = part.how();
         }
     }
@@ -52,7 +51,17 @@ final class ModelTransaction {
     /** Nothing of it has happened. */
     void refused() {
         for (Part part : parts) {
-            part.copy().pending = null;
+            Copy copy = part.copy();
+            copy.givenUp.remove(this);
+            copy.pending = copy.pending == this ? null : copy.pending;
+        }
+    }
+
+    /** The copy is delivered again: the shard gave up what it had set it aside for. */
+    static void givenUp(Copy copy) {
+        if (copy.pending != null) {
+            copy.givenUp.put(copy.pending, copy.pendingHow);
+            copy.pending = null;
         }
     }
 
@@ -90,41 +99,55 @@ final class ModelTransaction {
         copy.forGood = true;
     }
 
-    /** True if the copy is away once the transaction is in force. */
+    /** True if the copy is away once a transaction is in force that may be in the log. */
     static boolean mayTake(Copy copy) {
-        return copy.pending != null
-                && switch (copy.pendingHow) {
-                    case ACKED -> true;
-                    case RELEASED -> false;
-                    case FAILED -> !copy.queue.hasDeadLetters && copy.queue.isOverLimit(copy.failures + 1);
-                    case REJECTED -> !copy.queue.hasDeadLetters;
-                };
+        return copy.pending != null && takes(copy.pendingHow, copy) || mayHaveBeenTaken(copy);
+    }
+
+    /** As {@link #mayTake}, by one that the shard gave up. */
+    private static boolean mayHaveBeenTaken(Copy copy) {
+        return copy.givenUp.values().stream().anyMatch(how -> takes(how, copy));
+    }
+
+    private static boolean takes(Settlement how, Copy copy) {
+        return switch (how) {
+            case ACKED -> true;
+            case RELEASED -> false;
+            case FAILED -> !copy.queue.hasDeadLetters && copy.queue.isOverLimit(copy.failures + 1);
+            case REJECTED -> !copy.queue.hasDeadLetters;
+        };
     }
 
     /** A start has found the copy. */
     static void found(Copy copy, int deliveryCount, boolean rejected) {
-        ModelTransaction of = copy.pending;
-        if (of != null && copy.pendingGivenUp && copy.pendingHow == Settlement.FAILED) {
+        if (copy.givenUp.containsValue(Settlement.FAILED)) {
             // the log may have counted it all the same
             copy.failures = Math.max(copy.failures, Math.min(deliveryCount, copy.failures + 1));
         }
-        if (of == null || copy.pendingGivenUp) {
+        ModelTransaction of = copy.pending;
+        if (of == null) {
             return;
         }
         switch (copy.pendingHow) {
             case ACKED -> of.seen(copy.message, false);
             case RELEASED -> {}
             case FAILED -> of.seen(copy.message, deliveryCount > copy.failures);
-            case REJECTED -> of.seen(copy.message, rejected);
+            case REJECTED -> {
+                if (!copy.givenUp.containsValue(Settlement.REJECTED)) {
+                    of.seen(copy.message, rejected);
+                }
+            }
         }
         if (copy.pendingHow == Settlement.FAILED) {
             copy.failures = deliveryCount;
         }
     }
 
-    /** A start has not found the copy, which nothing else can have taken. */
+    /** A start has not found the copy, which nothing but a transaction can have taken. */
     static void gone(Copy copy) {
-        copy.pending.seen(copy.message, true);
+        if (copy.pending != null && !mayHaveBeenTaken(copy)) {
+            copy.pending.seen(copy.message, true);
+        }
     }
 
     private void seen(Message message, boolean inForce) {
@@ -151,6 +174,7 @@ final class ModelTransaction {
         }
         for (Part part : parts) {
             part.copy().pending = null;
+            part.copy().givenUp.clear();
         }
         A_TRANSACTION_IS_ALL_OR_NOTHING.hold(
                 committed.isEmpty() || missing.isEmpty(),
