@@ -742,6 +742,8 @@ final class CoreModel {
                         ModelTransaction.gone(copy);
                     }
                     copy.settled = true;
+                    // it may have died of something else since the shard gave that up, and then leaves no dead letter
+                    copy.rejected = false;
                 }
                 (queue.policy.delayed() ? DELAYED_ARRIVES : CONFIRMED_IS_NEVER_LOST)
                         .hold(

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sluice.log.Durability;
 import io.sluice.log.LogException.Reason;
+import io.sluice.queue.DeathReason;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.Settlement;
 import io.sluice.queue.TargetSet.Stamp;
@@ -24,9 +25,12 @@ class ModelTransactionTest {
     private static final String VALUE = "m1;";
     private static final Stamp STAMP = new Stamp(0, 1, 0, 0);
 
-    private final CoreModel model = new CoreModel(() -> 1);
+    private long now = 1;
+    private final CoreModel model = new CoreModel(() -> now);
     private final Queue queue = new Queue(1, true, QueuePolicy.NONE);
     private final Queue other = new Queue(2, true, QueuePolicy.NONE);
+    private final Queue dying = new Queue(
+            3, true, QueuePolicy.builder().deadLetterExchange("").messageTtl(1).build());
     private final Copy copy = publish(1, queue);
 
     private Copy publish(int serial, Queue to) {
@@ -55,6 +59,7 @@ class ModelTransactionTest {
 
     private void start(Held... held) {
         model.recovered(queue, List.of(held), false, false, offset -> true);
+        model.recovered(dying, List.of(), false, false, offset -> true);
         model.recovered(other, List.of(), false, false, offset -> true);
         model.restarted(false);
     }
@@ -102,6 +107,37 @@ class ModelTransactionTest {
     void transactionsThatTakeNothingExcuseNoLoss() {
         givenUp(Settlement.RELEASED, Settlement.FAILED);
         assertThatThrownBy(this::start).hasMessageContaining("CONFIRMED_IS_NEVER_LOST");
+    }
+
+    @Test
+    void aDeadLetterIsNotMissedOfWhatTheLogMaySayIsSettled() {
+        Copy expiring = expired(3);
+        start(held(0));
+        assertThat(expiring.gone).isTrue();
+    }
+
+    @Test
+    void aDeadLetterIsMissedIfNothingSettledTheMessage() {
+        Copy expiring = expired(3);
+        expiring.pending = null;
+        assertThatThrownBy(() -> start(held(0))).hasMessageContaining("its dead letter m4 is not there");
+    }
+
+    /** Acknowledged in a transaction that the shard gave up, then expired; its dead letter was not stored any more. */
+    private Copy expired(int serial) {
+        Copy expiring = publish(serial, dying);
+        ModelTransaction transaction = new ModelTransaction(List.of());
+        transaction.settle(expiring, Settlement.ACKED);
+        model.submitted(transaction);
+        model.completed(transaction, Reason.FENCED);
+        now = 3;
+        model.died(dying, serial, DeathReason.EXPIRED, 0, STAMP, false);
+        Message letter = model.message(serial + 1, "m4;", Durability.GROUP);
+        expiring.successor = new Copy(letter, other);
+        letter.copies.add(expiring.successor);
+        model.submitted(letter);
+        model.completed(letter, Reason.FENCED, false, now);
+        return expiring;
     }
 
     @Test
