@@ -169,11 +169,49 @@ final class CoreTraffic implements Republisher {
 
     /** Messages and settlements that are committed together, or given up. */
     private void transact() {
-        List<CoreModel.Message> messages = new ArrayList<>();
-        ModelTransaction model = new ModelTransaction(messages);
-        List<Consumer> consumers = new ArrayList<>();
-        int life = world.life;
-        PublishBatch batch = new PublishBatch(
+        ClientTransaction transaction = new ClientTransaction();
+        addSome(transaction.batch, transaction.messages, random.nextInt(4));
+        List<Consumer.Delivery> taken = new ArrayList<>();
+        for (int i = random.nextInt(6); i > 0; i--) {
+            Consumer consumer = consumer();
+            if (consumer != null && !consumer.held.isEmpty()) {
+                taken.add(transaction.settle(
+                        consumer, random.nextInt(consumer.held.size()), Settlement.values()[random.nextInt(4)]));
+            }
+        }
+        if (random.nextInt(5) == 0) {
+            // rolled back
+            transaction.batch.releaseBuffer();
+            transaction.messages.forEach(world.model::forget);
+            for (int i = 0; i < taken.size(); i++) {
+                transaction.consumers.get(i).held.add(taken.get(i));
+            }
+            return;
+        }
+        transaction.commit();
+    }
+
+    /** A transaction as told: it settles the oldest deliveries of a consumer, and has one message for each queue. */
+    void transact(Consumer consumer, List<Settlement> settlements, List<Client> to) {
+        ClientTransaction transaction = new ClientTransaction();
+        for (Client client : to) {
+            CoreModel.Message message = message(Durability.GROUP);
+            message.copies.add(new CoreModel.Copy(message, client.model));
+            message.published = transaction.messages;
+            transaction.messages.add(message);
+            add(transaction.batch, message, new TargetSet(List.of(client.ref), List.of()), 0);
+        }
+        settlements.forEach(how -> transaction.settle(consumer, 0, how));
+        transaction.commit();
+    }
+
+    /** A transaction of a client, which has no deliveries left if it fails. */
+    private final class ClientTransaction {
+        final List<CoreModel.Message> messages = new ArrayList<>();
+        final List<Consumer> consumers = new ArrayList<>();
+        private final ModelTransaction model = new ModelTransaction(messages);
+        private final int life = world.life;
+        final PublishBatch batch = new PublishBatch(
                 CoreSimulation.CALLER,
                 new PublishBatch.Completion() {
                     @Override
@@ -183,49 +221,42 @@ final class CoreTraffic implements Republisher {
 
                     @Override
                     public void completed(PublishBatch of, LogException error) {
-                        if (life != world.life) {
-                            return;
-                        }
-                        boolean full = error != null && error.reason() == Reason.QUEUE_FULL;
-                        surprise(full ? null : error);
-                        Reason reason = error == null ? null : error.reason();
-                        messages.forEach(message -> world.model.completed(message, reason, false, world.told()));
-                        world.model.completed(model, reason);
-                        if (error != null) {
-                            // nobody knows who has the deliveries now
-                            consumers.stream().filter(c -> !c.gone).forEach(Consumer::leave);
-                        }
+                        ended(error);
                     }
                 },
                 UnpooledByteBufAllocator.DEFAULT,
                 256);
-        addSome(batch, messages, random.nextInt(4));
-        Transaction transaction = new Transaction(batch);
-        List<Consumer.Delivery> taken = new ArrayList<>();
-        for (int i = random.nextInt(6); i > 0; i--) {
-            Consumer consumer = consumer();
-            if (consumer != null && !consumer.held.isEmpty()) {
-                Consumer.Delivery delivery = consumer.held.remove(random.nextInt(consumer.held.size()));
-                Settlement how = Settlement.values()[random.nextInt(4)];
-                transaction.settle(consumer.end, delivery.id(), how);
-                model.settle(delivery.copy(), how);
-                consumers.add(consumer);
-                taken.add(delivery);
+        private final Transaction transaction = new Transaction(batch);
+
+        Consumer.Delivery settle(Consumer consumer, int index, Settlement how) {
+            Consumer.Delivery delivery = consumer.held.remove(index);
+            transaction.settle(consumer.end, delivery.id(), how);
+            model.settle(delivery.copy(), how);
+            consumers.add(consumer);
+            return delivery;
+        }
+
+        void commit() {
+            consumers.forEach(Consumer::flushed);
+            world.core.shard().commit(transaction);
+            messages.forEach(world.model::submitted);
+            world.model.submitted(model);
+        }
+
+        private void ended(LogException error) {
+            if (life != world.life) {
+                return;
+            }
+            boolean full = error != null && error.reason() == Reason.QUEUE_FULL;
+            surprise(full ? null : error);
+            Reason reason = error == null ? null : error.reason();
+            messages.forEach(message -> world.model.completed(message, reason, false, world.told()));
+            world.model.completed(model, reason);
+            if (error != null) {
+                // nobody knows who has the deliveries now
+                consumers.stream().filter(c -> !c.gone).forEach(Consumer::leave);
             }
         }
-        if (random.nextInt(5) == 0) {
-            // rolled back
-            batch.releaseBuffer();
-            messages.forEach(world.model::forget);
-            for (int i = 0; i < taken.size(); i++) {
-                consumers.get(i).held.add(taken.get(i));
-            }
-            return;
-        }
-        consumers.forEach(Consumer::flushed);
-        world.core.shard().commit(transaction);
-        messages.forEach(world.model::submitted);
-        world.model.submitted(model);
     }
 
     /** A message as told. */

@@ -8,6 +8,7 @@ import io.sluice.io.LeakReports;
 import io.sluice.log.Durability;
 import io.sluice.queue.Overflow;
 import io.sluice.queue.QueuePolicy;
+import io.sluice.queue.Settlement;
 import io.sluice.shard.CoreSimulation.Client;
 import io.sluice.shard.CoreSimulation.Stop;
 import java.util.List;
@@ -154,6 +155,24 @@ class EveryWriteTest {
                 on.publish(on.queue(PLAIN), 2);
             }
         },
+        TRANSACTIONS {
+            @Override
+            void play(Stage on) {
+                Client dead = on.queue(PLAIN);
+                Client queue = on.queue(deadLetters().deliveryLimit(1).build(), dead);
+                Client out = on.queue(PLAIN);
+                CoreTraffic.Consumer consumer = on.consume(queue, 100);
+                on.publish(queue, 6);
+                on.transact(consumer, List.of(Settlement.ACKED, Settlement.FAILED), List.of(out, out));
+                on.transact(consumer, List.of(Settlement.RELEASED, Settlement.REJECTED), List.of());
+                on.tick();
+                on.transact(consumer, List.of(Settlement.FAILED), List.of(out, queue));
+                on.settle(consumer, ACK);
+                // once too often
+                on.transact(consumer, List.of(Settlement.FAILED), List.of());
+                on.leave(consumer);
+            }
+        },
         CHECKPOINTS_AND_SEGMENTS {
             @Override
             void play(Stage on) {
@@ -267,6 +286,16 @@ class EveryWriteTest {
                 assertThat(consumer.holds()).as("messages with the consumer").isPositive();
                 consumer.settle(0, how);
                 consumer.flushed();
+                work();
+            }
+        }
+
+        void transact(CoreTraffic.Consumer consumer, List<Settlement> settlements, List<Client> to) {
+            if (!isOver()) {
+                assertThat(consumer.holds())
+                        .as("messages with the consumer")
+                        .isGreaterThanOrEqualTo(settlements.size());
+                world.traffic.transact(consumer, settlements, to);
                 work();
             }
         }
