@@ -94,7 +94,7 @@ final class HomeRetention {
                 return;
             }
             running = null;
-            boolean wonNothing = before.won.isCompletedExceptionally() || before.won.join() == 0;
+            boolean wonNothing = before.won.isCompletedExceptionally() || before.won.getNow(0L) == 0;
             before.backOff = wonNothing ? Math.min(MAX_BACK_OFF, before.backOff * 2) : 1;
             before.sizeAfter = before.partition.sizeInBytes();
             before.nanos = lastNanos;

@@ -79,7 +79,7 @@ public final class Amqp091 {
         }
         return CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new))
                 .thenApply(all -> answers.stream()
-                        .map(CompletableFuture::join)
+                        .map(answer -> answer.getNow(null))
                         .filter(Objects::nonNull)
                         .map(Objects::requireNonNull)
                         .toList());
@@ -101,7 +101,7 @@ public final class Amqp091 {
                     connection.ctx().executor()));
         }
         return CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new))
-                .thenApply(all -> answers.stream().anyMatch(CompletableFuture::join));
+                .thenApply(all -> answers.stream().anyMatch(answer -> answer.getNow(false)));
     }
 
     /** Messages published since the start. */

@@ -98,7 +98,7 @@ final class StreamConsumers {
                         channel.reply(new BasicMethod.ConsumeOk(tag));
                     }
                     for (int i = 0; i < found.size(); i++) {
-                        consumer.readers().get(i).start(found.get(i).join());
+                        consumer.readers().get(i).start(found.get(i).getNow(0L));
                     }
                 });
     }

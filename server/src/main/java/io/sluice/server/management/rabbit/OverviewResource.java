@@ -8,7 +8,6 @@ import io.sluice.engine.LogEngine.DiskState;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueStats;
 import io.sluice.routing.VirtualHost;
-import io.sluice.server.cli.Version;
 import io.sluice.server.management.Reply;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
@@ -73,9 +72,10 @@ final class OverviewResource {
     }
 
     static Map<String, @Nullable Object> versions() {
+        String version = OverviewResource.class.getPackage().getImplementationVersion();
         Map<String, @Nullable Object> view = new LinkedHashMap<>();
         view.put("product_name", "Sluice");
-        view.put("product_version", Version.text());
+        view.put("product_version", version == null ? "development" : version);
         view.put("management_version", COMPATIBLE_WITH);
         view.put("rabbitmq_version", COMPATIBLE_WITH);
         view.put("rates_mode", "none");
