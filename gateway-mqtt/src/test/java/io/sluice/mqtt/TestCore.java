@@ -15,6 +15,7 @@ import io.sluice.shard.Core;
 import io.sluice.shard.CoreSettings;
 import io.sluice.shard.PublishBatch;
 import io.sluice.shard.ShardProxy;
+import io.sluice.shard.Transaction;
 import java.nio.file.Path;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicReference;
@@ -80,6 +81,11 @@ final class TestCore implements AutoCloseable {
             batch.releaseBuffer();
             batch.completion().executor().execute(() -> batch.completion().completed(batch, refusal));
             return true;
+        }
+
+        @Override
+        public void commit(Transaction transaction) {
+            shard.commit(transaction);
         }
 
         @Override

@@ -27,6 +27,7 @@ import io.sluice.routing.RoutingTable;
 import io.sluice.routing.VirtualHost;
 import io.sluice.shard.PublishBatch;
 import io.sluice.shard.ShardProxy;
+import io.sluice.shard.Transaction;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.net.InetSocketAddress;
@@ -328,6 +329,11 @@ final class TestNode implements AutoCloseable {
                 batch.completion().executor().execute(() -> batch.completion().completed(batch, refusal));
             });
             return true;
+        }
+
+        @Override
+        public void commit(Transaction transaction) {
+            throw new AssertionError("no transaction was expected");
         }
 
         @Override

@@ -23,9 +23,7 @@ public interface ShardProxy extends Executor {
      * deliveries that it was to settle are with their consumers or, if the log refused late, back at their places. Always taken: who
      * collects transactions bounds them.
      */
-    default void commit(Transaction transaction) {
-        throw new UnsupportedOperationException("this shard has no transactions");
-    }
+    void commit(Transaction transaction);
 
     /**
      * Hands over batches that a Kafka client produced for one partition (already validated). Takes over one reference on true.

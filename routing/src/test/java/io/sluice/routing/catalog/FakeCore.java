@@ -21,6 +21,7 @@ import io.sluice.queue.Republisher;
 import io.sluice.queue.TargetSet;
 import io.sluice.shard.PublishBatch;
 import io.sluice.shard.ShardProxy;
+import io.sluice.shard.Transaction;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
@@ -187,6 +188,11 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
             Thread.currentThread().interrupt();
         }
         submitted.forEach(PublishBatch::releaseBuffer);
+    }
+
+    @Override
+    public void commit(Transaction transaction) {
+        throw new AssertionError("no transaction was expected");
     }
 
     @Override
