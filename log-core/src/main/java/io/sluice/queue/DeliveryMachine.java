@@ -1,9 +1,6 @@
 package io.sluice.queue;
 
 import io.sluice.queue.index.BlockStore;
-import io.sluice.queue.index.DelayIndex;
-import io.sluice.queue.index.QueueIndex;
-import org.jspecify.annotations.Nullable;
 
 /**
  * State of one queue as a pure machine: each public method is a command that changes the state and names its effects. No
@@ -41,55 +38,18 @@ public final class DeliveryMachine {
     /** Credit that is not counted down. */
     public static final int UNLIMITED = Integer.MAX_VALUE;
 
-    /** Priority levels that are told apart. */
-    static final int LEVELS = 32;
-
-    private static final int DYING = -1;
-    /** Holders from here down: deliveries set aside by a transaction, by what it makes of them. */
-    private static final int PREPARED = -2;
-
-    private static final Settlement[] SETTLEMENTS = Settlement.values();
-    /** No time to wait until. */
-    private static final long BY_POLICY = -1;
-
-    /** No state of a message. */
-    private static final long GONE = -1;
-
-    /** Bits of the place within a level; the bits above order the levels. */
-    private static final int LEVEL_SHIFT = 58;
-    /** Low bits of a sequence: the highest value for a message of the index, those below for what a restart found before it. */
-    private static final int BETWEEN_BITS = 8;
-
-    private static final int IN_INDEX = (1 << BETWEEN_BITS) - 1;
-
     /** Messages that may be dying for their age at a time: a long backlog that expires at once does not fill the heap. */
     static final int MAX_EXPIRING = 4096;
 
     private final BlockStore blocks;
     private final QueuePolicy policy;
-    private final boolean deadLetters;
-    private static final @Nullable QueueIndex[] NO_LEVELS = {};
 
     // what an idle queue does not need is shared by all of them until it is used
-    private @Nullable QueueIndex[] levels = NO_LEVELS;
-    private int occupied;
-    /** Instead of the levels, in a queue for delayed messages. */
-    private final @Nullable DelayIndex delays;
-
-    private ReturnedReferences returned = ReturnedReferences.NONE;
-    private InFlight inFlight = InFlight.NONE;
+    private WaitingReferences waiting = WaitingReferences.NONE;
+    private UnsettledDeliveries unsettled = UnsettledDeliveries.NONE;
     private Consumers consumers = Consumers.NONE;
-    /** Null until a message is postponed. */
-    private @Nullable PostponedReferences postponed;
-    /** By level, messages restored as postponed since the last that was restored to wait; null until one was. */
-    private int @Nullable [] restoredBetween;
 
-    private long nextDeliveryId = 1;
-    private long ready;
-    private long readyBytes;
-    // of those that wait
-    private long withExpiry;
-    private int dying;
+    private long firstId = 1;
     /** Sequence of the newest message that was dying from the start: before all others, and unlike any of theirs. */
     private long sequenceOutside = -(1L << 40);
 
@@ -97,49 +57,33 @@ public final class DeliveryMachine {
     public DeliveryMachine(QueuePolicy policy, BlockStore blocks, long now) {
         this.policy = policy;
         this.blocks = blocks;
-        deadLetters = policy.deadLetterExchange() != null || policy.delayed();
-        delays = policy.delayed() ? new DelayIndex(blocks, now) : null;
+        if (policy.delayed()) {
+            wake(now);
+        }
     }
 
     /** True if it holds no message and nobody is attached. */
     public boolean isIdle() {
-        return ready == 0
-                && inFlight.size() == 0
-                && consumers.isEmpty()
-                && (postponed == null || postponed.size() == 0);
+        return waiting.size() == 0 && unsettled.size() == 0 && consumers.isEmpty();
     }
 
     /** Gives back the memory that an idle queue does not need. */
     public void trimToIdle() {
         if (isIdle()) {
-            levels = NO_LEVELS;
-            returned = ReturnedReferences.NONE;
-            inFlight = InFlight.NONE;
             consumers = Consumers.NONE;
-            postponed = null;
-            restoredBetween = null;
+            if (!waiting.areDelayed()) {
+                firstId = Math.max(firstId, unsettled.nextId());
+                waiting = WaitingReferences.NONE;
+                unsettled = UnsettledDeliveries.NONE;
+            }
         }
     }
 
-    private @Nullable QueueIndex[] ownLevels() {
-        if (levels == NO_LEVELS) {
-            levels = new QueueIndex[Math.min(LEVELS, policy.maxPriority() + 1)];
+    private void wake(long now) {
+        if (waiting == WaitingReferences.NONE) {
+            waiting = new WaitingReferences(policy, blocks, now);
+            unsettled = new UnsettledDeliveries(policy, waiting, firstId);
         }
-        return levels;
-    }
-
-    private ReturnedReferences ownReturned() {
-        if (returned == ReturnedReferences.NONE) {
-            returned = new ReturnedReferences();
-        }
-        return returned;
-    }
-
-    private InFlight ownInFlight() {
-        if (inFlight == InFlight.NONE) {
-            inFlight = new InFlight();
-        }
-        return inFlight;
     }
 
     private Consumers ownConsumers() {
@@ -151,22 +95,22 @@ public final class DeliveryMachine {
 
     /** Messages waiting. */
     public long ready() {
-        return ready;
+        return waiting.size();
     }
 
     /** Bytes of the messages waiting. */
     public long readyBytes() {
-        return readyBytes;
+        return waiting.bytes();
     }
 
     /** Messages delivered and not settled, dying and postponed ones included. */
     public int unacked() {
-        return inFlight.size() + postponed();
+        return unsettled.size();
     }
 
     /** Messages that came back and may not be delivered yet. They count neither as waiting nor for the queue's limits. */
     public int postponed() {
-        return postponed == null ? 0 : postponed.size();
+        return unsettled.postponed();
     }
 
     public int consumers() {
@@ -190,6 +134,10 @@ public final class DeliveryMachine {
         return expires == Reference.NEVER || expires < arrival ? expires : Math.max(expires, now);
     }
 
+    private long expiryOf(long arrival) {
+        return policy.messageTtl() < 0 ? Reference.NEVER : arrival + policy.messageTtl();
+    }
+
     /**
      * Adds a message that outlived a restart behind all others of its level; one over the delivery limit is not delivered again,
      * it dies, as does one that was rejected for good.
@@ -199,7 +147,7 @@ public final class DeliveryMachine {
     public void restore(long position, long state, long expiry, DeliveryEffects effects) {
         if (Reference.rejected(state)) {
             leave(++sequenceOutside, position, state, expiry, DeathReason.REJECTED, effects);
-        } else if (isWithinDeliveryLimit(state)) {
+        } else if (unsettledOrNew().isWithinDeliveryLimit(state)) {
             add(position, state, expiry);
         } else {
             leave(++sequenceOutside, position, state, expiry, DeathReason.DELIVERY_LIMIT, effects);
@@ -212,21 +160,11 @@ public final class DeliveryMachine {
      * @param due epoch ms
      */
     public void restorePostponed(long position, long state, long expiry, long due, DeliveryEffects effects) {
-        if (Reference.rejected(state) || !isWithinDeliveryLimit(state)) {
+        if (Reference.rejected(state) || !unsettledOrNew().isWithinDeliveryLimit(state)) {
             restore(position, state, expiry, effects);
-            return;
+        } else {
+            unsettled.postpone(waiting.sequenceBeforeNext(state), position, state, expiry, due);
         }
-        int level = level(state);
-        QueueIndex index = ownLevels()[level];
-        long next = index == null ? 0 : index.first() + index.size();
-        // before whatever of its level is restored next
-        int[] between = restoredBetween;
-        if (between == null) {
-            between = new int[levels.length];
-            restoredBetween = between;
-        }
-        long sequence = place(level, next << BETWEEN_BITS | Math.min(between[level]++, IN_INDEX - 1));
-        postpone(sequence, position, state, expiry, due);
     }
 
     /** As {@link #restore} for a message of which only its own expiry is known. */
@@ -241,29 +179,19 @@ public final class DeliveryMachine {
     }
 
     private void add(long position, long state, long expiry) {
-        if (delays != null) {
-            delays.add(position, state, expiry);
-            arrived(state, expiry);
-            return;
-        }
-        int level = level(state);
-        QueueIndex index = ownLevels()[level];
-        if (index == null) {
-            index = new QueueIndex(blocks, 0);
-            levels[level] = index;
-        }
-        index.add(position, state, expiry);
-        if (restoredBetween != null) {
-            restoredBetween[level] = 0;
-        }
-        occupied |= 1 << level;
-        arrived(state, expiry);
+        wake(0);
+        waiting.add(position, state, expiry);
+    }
+
+    private UnsettledDeliveries unsettledOrNew() {
+        wake(0);
+        return unsettled;
     }
 
     /** True if the queue is below its limits of length and bytes. */
     public boolean hasRoom() {
-        return (policy.maxLength() < 0 || ready < policy.maxLength())
-                && (policy.maxBytes() < 0 || readyBytes < policy.maxBytes());
+        return (policy.maxLength() < 0 || waiting.size() < policy.maxLength())
+                && (policy.maxBytes() < 0 || waiting.bytes() < policy.maxBytes());
     }
 
     /**
@@ -273,9 +201,8 @@ public final class DeliveryMachine {
      * @param expiry as for {@link #enqueue}, and so are the times behind
      */
     public void refuse(long position, long state, long expiry, long arrival, long now, DeliveryEffects effects) {
-        if (deadLetters && policy.overflow() != Overflow.REJECT_PUBLISH) {
-            long expires = expiryAt(expiry, arrival, now);
-            die(++sequenceOutside, position, state, expires, DeathReason.MAXLEN, effects);
+        if (policy.overflow() != Overflow.REJECT_PUBLISH) {
+            leave(++sequenceOutside, position, state, expiryAt(expiry, arrival, now), DeathReason.MAXLEN, effects);
         } else {
             effects.settled(position);
         }
@@ -327,50 +254,31 @@ public final class DeliveryMachine {
 
     /** Position of the message that {@link #dispatch} hands over next, {@link Reference#NONE} if it would do nothing. */
     public long nextPosition() {
-        if (ready == 0 || !consumers.areReady() || delays != null) {
+        if (waiting.size() == 0 || !consumers.areReady() || waiting.areDelayed()) {
             return Reference.NONE;
         }
-        return returnedIsNext() ? returned.firstPosition() : highest().firstPosition();
+        return waiting.nextPosition();
     }
 
     /** Hands one message to the next consumer in turn. {@link #nextPosition} must have answered one, which has not expired. */
     public void dispatch(DeliveryEffects effects) {
-        long sequence;
-        long position;
-        long state;
-        long expiry;
-        if (returnedIsNext()) {
-            sequence = returned.firstSequence();
-            position = returned.firstPosition();
-            state = returned.firstState();
-            expiry = returned.firstExpiry();
-            returned.removeFirst();
-        } else {
-            int level = highestLevel();
-            QueueIndex index = level(level);
-            sequence = sequence(level, index.first());
-            position = index.firstPosition();
-            state = index.firstState();
-            expiry = index.firstExpiry();
-            removeFirst(level, index);
-        }
-        left(state, expiry);
+        waiting.takeNext();
+        long position = waiting.position();
+        long state = waiting.state();
         int consumer = consumers.next();
-        long id = nextDeliveryId++;
         if (consumers.autoSettles(consumer)) {
-            effects.deliver(consumer, id, position, state, true);
+            effects.deliver(consumer, unsettled.passId(), position, state, true);
             effects.settled(position);
         } else {
-            ownInFlight().put(id, sequence, position, Reference.asRedelivered(state), expiry, consumer);
+            long id = unsettled.put(waiting.sequence(), position, state, waiting.expiry(), consumer);
             effects.deliver(consumer, id, position, state, false);
         }
     }
 
     /** Settles the message that is next in turn without delivering it: its record cannot be read any more. */
     public void dropNext(DeliveryEffects effects) {
-        long position = returnedIsNext() ? returned.firstPosition() : highest().firstPosition();
-        forgetNext();
-        effects.settled(position);
+        waiting.takeNext();
+        effects.settled(waiting.position());
     }
 
     /**
@@ -379,75 +287,25 @@ public final class DeliveryMachine {
      * @param now epoch ms
      */
     public void expire(long now, DeliveryEffects effects) {
-        if (delays != null) {
-            fallDue(delays, now, effects);
-            return;
-        }
-        PostponedReferences later = postponed;
-        if (later != null) {
-            while (later.firstDue() <= now) {
-                endPostponement(later);
-            }
-        }
-        if (withExpiry == 0) {
-            return;
-        }
-        while (returned.size() > 0 && isOver(returned.firstExpiry(), now) && mayExpireMore()) {
-            long sequence = returned.firstSequence();
-            long position = returned.firstPosition();
-            long state = returned.firstState();
-            long expiry = returned.firstExpiry();
-            returned.removeFirst();
-            left(state, expiry);
-            leave(sequence, position, state, expiry, DeathReason.EXPIRED, effects);
-        }
-        for (int left = occupied; left != 0; left &= left - 1) {
-            int level = Integer.numberOfTrailingZeros(left);
-            QueueIndex index = level(level);
-            while (!index.isEmpty() && isOver(index.firstExpiry(), now) && mayExpireMore()) {
-                leaveFirst(level, index, DeathReason.EXPIRED, effects);
-            }
-        }
-    }
-
-    private void fallDue(DelayIndex from, long now, DeliveryEffects effects) {
-        from.advance(now);
-        while (from.isDue(now) && mayExpireMore()) {
-            long position = from.firstPosition();
-            long state = from.firstState();
-            long due = from.firstDue();
-            from.removeFirst();
-            left(state, due);
-            leave(--sequenceOutside, position, state, due, DeathReason.EXPIRED, effects);
+        unsettled.endPostponements(now);
+        while (mayExpireMore() && waiting.takeExpired(now)) {
+            leaveTaken(DeathReason.EXPIRED, effects);
         }
     }
 
     /** True if {@link #nextPosition} is a message that has expired: {@link #expire} goes first, or has to wait for dead letters. */
     public boolean nextIsExpired(long now) {
-        return withExpiry > 0
-                && isOver(returnedIsNext() ? returned.firstExpiry() : highest().firstExpiry(), now);
+        return waiting.nextIsExpired(now);
     }
 
     /** When {@link #expire} will have something to do, epoch ms; {@link Long#MAX_VALUE} if never. */
     public long nextExpiry() {
-        long due = postponed == null ? Long.MAX_VALUE : postponed.firstDue();
-        if (withExpiry == 0 || !mayExpireMore()) {
-            return due;
-        }
-        if (delays != null) {
-            return delays.next();
-        }
-        long next = Long.MAX_VALUE;
-        if (returned.size() > 0 && returned.firstExpiry() != Reference.NEVER) {
-            next = returned.firstExpiry();
-        }
-        for (int left = occupied; left != 0; left &= left - 1) {
-            long expiry = level(Integer.numberOfTrailingZeros(left)).firstExpiry();
-            if (expiry != Reference.NEVER) {
-                next = Math.min(next, expiry);
-            }
-        }
-        return next == Long.MAX_VALUE ? due : Math.min(due, next + 1);
+        long due = unsettled.nextDue();
+        return mayExpireMore() ? Math.min(due, waiting.nextExpiry()) : due;
+    }
+
+    private boolean mayExpireMore() {
+        return unsettled.dying() < MAX_EXPIRING;
     }
 
     /**
@@ -455,34 +313,35 @@ public final class DeliveryMachine {
      * what it once took, also if returned messages are too many.
      */
     public void trim(DeliveryEffects effects) {
-        while (ready > 0
-                && delays == null
+        while (waiting.size() > 0
+                && !waiting.areDelayed()
                 && policy.overflow() == Overflow.DROP_HEAD
-                && (policy.maxLength() >= 0 && ready > policy.maxLength()
-                        || policy.maxBytes() >= 0 && readyBytes > policy.maxBytes())) {
-            if (returnedIsNext()) {
-                long sequence = returned.firstSequence();
-                long position = returned.firstPosition();
-                long state = returned.firstState();
-                long expiry = returned.firstExpiry();
-                returned.removeFirst();
-                left(state, expiry);
-                leave(sequence, position, state, expiry, DeathReason.MAXLEN, effects);
-            } else {
-                int level = highestLevel();
-                leaveFirst(level, level(level), DeathReason.MAXLEN, effects);
-            }
+                && (policy.maxLength() >= 0 && waiting.size() > policy.maxLength()
+                        || policy.maxBytes() >= 0 && waiting.bytes() > policy.maxBytes())) {
+            waiting.takeNext();
+            leaveTaken(DeathReason.MAXLEN, effects);
+        }
+    }
+
+    private void leaveTaken(DeathReason reason, DeliveryEffects effects) {
+        // what was delayed has no place: the copies of those that fell due later are made later
+        long sequence = waiting.areDelayed() ? --sequenceOutside : waiting.sequence();
+        leave(sequence, waiting.position(), waiting.state(), waiting.expiry(), reason, effects);
+    }
+
+    /** A message that is with no consumer goes. */
+    private void leave(
+            long sequence, long position, long state, long expiry, DeathReason reason, DeliveryEffects effects) {
+        if (UnsettledDeliveries.hasDeadLetters(policy)) {
+            unsettledOrNew().die(sequence, position, state, expiry, reason, effects);
+        } else {
+            effects.settled(position);
         }
     }
 
     /** Settles as consumed. Unknown ids, and ids of other consumers, are ignored, here and below. */
     public void ack(int consumer, long deliveryId, DeliveryEffects effects) {
-        int slot = find(consumer, deliveryId);
-        if (slot >= 0) {
-            long position = inFlight.position(slot);
-            inFlight.remove(slot);
-            effects.settled(position);
-        }
+        unsettled.ack(consumer, deliveryId, effects);
     }
 
     /**
@@ -492,56 +351,18 @@ public final class DeliveryMachine {
      * @param now epoch ms; only a queue with such a backoff looks at it
      */
     public void release(int consumer, long deliveryId, boolean failed, long now, DeliveryEffects effects) {
-        release(consumer, deliveryId, failed, now, BY_POLICY, effects);
+        unsettled.release(consumer, deliveryId, failed, now, UnsettledDeliveries.BY_POLICY, effects);
     }
 
     /** As {@link #release}, not to be delivered again before {@code due}, epoch ms, whatever the queue says. */
     public void releaseUntil(
             int consumer, long deliveryId, boolean failed, long now, long due, DeliveryEffects effects) {
-        release(consumer, deliveryId, failed, now, Math.max(due, 0), effects);
-    }
-
-    private void release(int consumer, long deliveryId, boolean failed, long now, long until, DeliveryEffects effects) {
-        int slot = find(consumer, deliveryId);
-        if (slot < 0) {
-            return;
-        }
-        long position = inFlight.position(slot);
-        long state = inFlight.state(slot);
-        if (failed) {
-            state = Reference.countFailure(state);
-            int count = Reference.deliveryCount(state);
-            boolean over = !isWithinDeliveryLimit(state);
-            if (!over || deadLetters) {
-                // also of one that dies now: a restart before its copy is stored must not deliver it again
-                effects.failed(position, count);
-            }
-            if (over) {
-                die(slot, state, DeathReason.DELIVERY_LIMIT, effects);
-                return;
-            }
-        }
-        long due = until;
-        if (until == BY_POLICY && failed && policy.retry() != null) {
-            due = now + policy.retry().delay(Reference.deliveryCount(state), position);
-        }
-        if (due <= now) {
-            giveBack(slot, state);
-            return;
-        }
-        long sequence = inFlight.sequence(slot);
-        long expiry = inFlight.expiry(slot);
-        inFlight.remove(slot);
-        effects.postponed(position, due);
-        postpone(sequence, position, state, expiry, due);
+        unsettled.release(consumer, deliveryId, failed, now, Math.max(due, 0), effects);
     }
 
     /** Dead-letters, or drops where there is no target. */
     public void reject(int consumer, long deliveryId, DeliveryEffects effects) {
-        int slot = find(consumer, deliveryId);
-        if (slot >= 0) {
-            die(slot, inFlight.state(slot), DeathReason.REJECTED, effects);
-        }
+        unsettled.reject(consumer, deliveryId, effects);
     }
 
     /**
@@ -552,126 +373,38 @@ public final class DeliveryMachine {
      * @return false if the consumer does not hold it
      */
     public boolean prepare(int consumer, long deliveryId, Settlement how, DeliveryEffects effects) {
-        int slot = find(consumer, deliveryId);
-        if (slot < 0) {
-            return false;
-        }
-        long position = inFlight.position(slot);
-        long state = inFlight.state(slot);
-        long after = after(how, state);
-        if (after == GONE) {
-            effects.settled(position);
-        } else if (how == Settlement.FAILED) {
-            effects.failed(position, Reference.deliveryCount(after));
-        } else if (how == Settlement.REJECTED) {
-            effects.deadLetter(deliveryId, position, after, DeathReason.REJECTED);
-        }
-        inFlight.update(slot, state, PREPARED - how.ordinal());
-        return true;
+        return unsettled.prepare(consumer, deliveryId, how, effects);
     }
 
     /** Settles what was set aside; returns it to its place if the transaction is not committed. */
     public void endPrepared(long deliveryId, boolean committed, long now, DeliveryEffects effects) {
-        int slot = deliveryId <= 0 ? -1 : inFlight.find(deliveryId);
-        int holder = slot < 0 ? DYING : inFlight.consumer(slot);
-        if (holder > PREPARED) {
-            return;
-        }
-        if (!committed) {
-            giveBack(slot, inFlight.state(slot));
-            return;
-        }
-        switch (SETTLEMENTS[PREPARED - holder]) {
-            case ACKED -> ack(holder, deliveryId, effects);
-            case RELEASED -> release(holder, deliveryId, false, now, effects);
-            case FAILED -> release(holder, deliveryId, true, now, effects);
-            case REJECTED -> die(slot, Reference.asRejected(inFlight.state(slot)), DeathReason.REJECTED, effects);
-        }
-    }
-
-    /** State of a delivery after its settlement, {@link #GONE} if nothing is left of it. */
-    private long after(Settlement how, long state) {
-        return switch (how) {
-            case ACKED -> GONE;
-            case RELEASED -> state;
-            case FAILED -> {
-                long counted = Reference.countFailure(state);
-                yield deadLetters || isWithinDeliveryLimit(counted) ? counted : GONE;
-            }
-            case REJECTED -> deadLetters ? Reference.asRejected(state) : GONE;
-        };
+        unsettled.endPrepared(deliveryId, committed, now, effects);
     }
 
     /** The copy of a dying message is stored (or has nowhere to go). */
     public void deadLettered(long deliveryId, DeliveryEffects effects) {
-        if (find(DYING, deliveryId) >= 0) {
-            dying--;
-        }
-        ack(DYING, deliveryId, effects);
+        unsettled.deadLettered(deliveryId, effects);
     }
 
     /** Removes a consumer; what it has not settled returns to its place. */
     public void cancel(int consumer) {
-        if (!consumers.isAttached(consumer)) {
-            return;
-        }
-        consumers.detach(consumer);
-        if (inFlight.size() == 0) {
-            return;
-        }
-        // collected first: removing shifts slots
-        long[] ids = new long[inFlight.size()];
-        int count = 0;
-        for (int slot = 0; slot < inFlight.capacity(); slot++) {
-            if (inFlight.occupied(slot) && inFlight.consumer(slot) == consumer) {
-                ids[count++] = inFlight.id(slot);
-            }
-        }
-        for (int i = 0; i < count; i++) {
-            int slot = inFlight.find(ids[i]);
-            giveBack(slot, inFlight.state(slot));
+        if (consumers.isAttached(consumer)) {
+            consumers.detach(consumer);
+            unsettled.giveBackAll(consumer);
         }
     }
 
     /** Settles all waiting and postponed messages; those in flight stay. Returns how many. */
     public long purge(DeliveryEffects effects) {
-        long count = ready;
-        for (int i = 0; i < returned.size(); i++) {
-            effects.settled(returned.position(i));
-        }
-        returned = ReturnedReferences.NONE;
-        PostponedReferences later = postponed;
-        if (later != null) {
-            count += later.size();
-            for (int i = 0; i < later.size(); i++) {
-                effects.settled(later.position(i));
-            }
-            postponed = null;
-        }
-        ready = 0;
-        readyBytes = 0;
-        withExpiry = 0;
-        for (int left = occupied; left != 0; left &= left - 1) {
-            int level = Integer.numberOfTrailingZeros(left);
-            QueueIndex index = level(level);
-            levels[level] = new QueueIndex(blocks, index.first() + index.size());
-            effects.purged(index);
-        }
-        occupied = 0;
-        if (delays != null && count > 0) {
-            delays.clear(effects::purged);
-        }
+        long count = waiting.size() + unsettled.purgePostponed(effects);
+        waiting.purge(effects);
         return count;
     }
 
     /** Settles everything, whoever has it: the queue goes. */
     public void close(DeliveryEffects effects) {
         purge(effects);
-        for (int slot = 0; slot < inFlight.capacity(); slot++) {
-            if (inFlight.occupied(slot)) {
-                effects.settled(inFlight.position(slot));
-            }
-        }
+        unsettled.close(effects);
     }
 
     /** Everything unsettled: what was delivered before, in no particular order, then what never was, level by level. */
@@ -690,24 +423,7 @@ public final class DeliveryMachine {
      * @return where to go on; -1 after the last
      */
     public long visitFresh(long from, int max, ReferenceVisitor visitor) {
-        if (delays != null) {
-            return delays.visit(from, max, visitor);
-        }
-        // places order like sequences do, and are places in the indexes
-        for (int level = Math.min(levels.length - 1, levelOf(from)); level >= 0; level--) {
-            QueueIndex index = levels[level];
-            if (index != null && !index.isEmpty()) {
-                long start = levelOf(from) == level ? from & (1L << LEVEL_SHIFT) - 1 : 0;
-                long next = index.visit(start, max, visitor);
-                if (next >= 0) {
-                    return place(level, next);
-                }
-                if (level > 0) {
-                    return place(level - 1, 0);
-                }
-            }
-        }
-        return -1;
+        return waiting.visitFresh(from, max, visitor);
     }
 
     /**
@@ -715,44 +431,18 @@ public final class DeliveryMachine {
      * be after the commit.
      */
     public void visitDelivered(DeliveredVisitor visitor) {
-        for (int slot = 0; slot < inFlight.capacity(); slot++) {
-            int holder = inFlight.consumer(slot);
-            long state = inFlight.state(slot);
-            if (inFlight.occupied(slot) && holder <= PREPARED) {
-                state = after(SETTLEMENTS[PREPARED - holder], state);
-            }
-            if (inFlight.occupied(slot) && state != GONE) {
-                visitor.visit(inFlight.sequence(slot), inFlight.position(slot), state, inFlight.expiry(slot));
-            }
-        }
-        for (int i = 0; i < returned.size(); i++) {
-            visitor.visit(returned.sequence(i), returned.position(i), returned.state(i), returned.expiry(i));
-        }
-        PostponedReferences later = postponed;
-        if (later != null) {
-            for (int i = 0; i < later.size(); i++) {
-                visitor.visit(later.sequence(i), later.position(i), later.state(i), later.expiry(i));
-            }
-        }
+        unsettled.visit(visitor);
+        waiting.visitOthers(visitor);
     }
 
     /** Messages that may not be delivered yet, by their time, epoch ms. */
     public void visitPostponed(PostponedVisitor visitor) {
-        PostponedReferences later = postponed;
-        if (later != null) {
-            for (int i = 0; i < later.size(); i++) {
-                visitor.visit(later.position(i), later.due(i));
-            }
-        }
+        unsettled.visitPostponed(visitor);
     }
 
     /** Messages in flight or dying: what a purge leaves. */
     public void visitInFlight(ReferenceVisitor visitor) {
-        for (int slot = 0; slot < inFlight.capacity(); slot++) {
-            if (inFlight.occupied(slot)) {
-                visitor.visit(inFlight.position(slot), inFlight.state(slot), inFlight.expiry(slot));
-            }
-        }
+        unsettled.visitInFlight(visitor);
     }
 
     /** Sees delivered references with their place in the queue: lower sequences stand before higher ones. */
@@ -765,178 +455,5 @@ public final class DeliveryMachine {
     @FunctionalInterface
     public interface PostponedVisitor {
         void visit(long position, long due);
-    }
-
-    private boolean isWithinDeliveryLimit(long state) {
-        return policy.deliveryLimit() < 0 || Reference.deliveryCount(state) <= policy.deliveryLimit();
-    }
-
-    private static long place(int level, long number) {
-        return (long) (LEVELS - 1 - level) << LEVEL_SHIFT | number;
-    }
-
-    private static long sequence(int level, long number) {
-        return place(level, number << BETWEEN_BITS | IN_INDEX);
-    }
-
-    private static int levelOf(long sequence) {
-        return LEVELS - 1 - (int) (sequence >>> LEVEL_SHIFT);
-    }
-
-    private int level(long state) {
-        int max = policy.maxPriority();
-        int asked = Math.min(Reference.priority(state), max);
-        return max < LEVELS ? asked : asked * LEVELS / (max + 1);
-    }
-
-    private QueueIndex level(int level) {
-        QueueIndex index = levels[level];
-        if (index == null) {
-            throw new IllegalStateException("no message of level " + level);
-        }
-        return index;
-    }
-
-    private int highestLevel() {
-        return Integer.SIZE - 1 - Integer.numberOfLeadingZeros(occupied);
-    }
-
-    private QueueIndex highest() {
-        return level(highestLevel());
-    }
-
-    private boolean returnedIsNext() {
-        if (returned.size() == 0) {
-            return false;
-        }
-        int level = highestLevel();
-        return level < 0
-                || returned.firstSequence() < sequence(level, level(level).first());
-    }
-
-    private void removeFirst(int level, QueueIndex index) {
-        index.removeFirst();
-        if (index.isEmpty()) {
-            occupied &= ~(1 << level);
-        }
-    }
-
-    private void arrived(long state, long expiry) {
-        ready++;
-        readyBytes += Reference.size(state);
-        if (expiry != Reference.NEVER) {
-            withExpiry++;
-        }
-    }
-
-    private void left(long state, long expiry) {
-        ready--;
-        readyBytes -= Reference.size(state);
-        if (expiry != Reference.NEVER) {
-            withExpiry--;
-        }
-    }
-
-    private void forgetNext() {
-        if (returnedIsNext()) {
-            left(returned.firstState(), returned.firstExpiry());
-            returned.removeFirst();
-        } else {
-            int level = highestLevel();
-            QueueIndex index = level(level);
-            long state = index.firstState();
-            long expiry = index.firstExpiry();
-            removeFirst(level, index);
-            left(state, expiry);
-        }
-    }
-
-    private long expiryOf(long arrival) {
-        return policy.messageTtl() < 0 ? Reference.NEVER : arrival + policy.messageTtl();
-    }
-
-    private static boolean isOver(long expiry, long now) {
-        return expiry != Reference.NEVER && now > expiry;
-    }
-
-    private boolean mayExpireMore() {
-        return dying < MAX_EXPIRING;
-    }
-
-    private int find(int consumer, long deliveryId) {
-        int slot = deliveryId <= 0 ? -1 : inFlight.find(deliveryId);
-        return slot >= 0 && inFlight.consumer(slot) == consumer ? slot : -1;
-    }
-
-    private void giveBack(int slot, long state) {
-        long sequence = inFlight.sequence(slot);
-        long position = inFlight.position(slot);
-        long expiry = inFlight.expiry(slot);
-        inFlight.remove(slot);
-        ownReturned().add(sequence, position, state, expiry);
-        arrived(state, expiry);
-    }
-
-    private void postpone(long sequence, long position, long state, long expiry, long due) {
-        PostponedReferences later = postponed;
-        if (later == null) {
-            later = new PostponedReferences();
-            postponed = later;
-        }
-        if (later.isFull()) {
-            endPostponement(later);
-        }
-        boolean diesFirst = expiry != Reference.NEVER && expiry < due;
-        later.add(diesFirst ? expiry + 1 : due, sequence, position, state, expiry);
-    }
-
-    /** The first of them may be delivered. */
-    private void endPostponement(PostponedReferences later) {
-        long state = later.state(0);
-        long expiry = later.expiry(0);
-        ownReturned().add(later.sequence(0), later.position(0), state, expiry);
-        later.removeFirst();
-        arrived(state, expiry);
-    }
-
-    private void leaveFirst(int level, QueueIndex index, DeathReason reason, DeliveryEffects effects) {
-        long sequence = sequence(level, index.first());
-        long position = index.firstPosition();
-        long state = index.firstState();
-        long expiry = index.firstExpiry();
-        removeFirst(level, index);
-        left(state, expiry);
-        leave(sequence, position, state, expiry, reason, effects);
-    }
-
-    /** A message that waited goes. */
-    private void leave(
-            long sequence, long position, long state, long expiry, DeathReason reason, DeliveryEffects effects) {
-        if (deadLetters) {
-            die(sequence, position, state, expiry, reason, effects);
-        } else {
-            effects.settled(position);
-        }
-    }
-
-    private void die(
-            long sequence, long position, long state, long expiry, DeathReason reason, DeliveryEffects effects) {
-        long id = nextDeliveryId++;
-        ownInFlight().put(id, sequence, position, state, expiry, DYING);
-        dying++;
-        effects.deadLetter(id, position, state, reason);
-    }
-
-    /** A message that was in flight goes. */
-    private void die(int slot, long state, DeathReason reason, DeliveryEffects effects) {
-        long position = inFlight.position(slot);
-        if (deadLetters) {
-            inFlight.update(slot, state, DYING);
-            dying++;
-            effects.deadLetter(inFlight.id(slot), position, state, reason);
-        } else {
-            inFlight.remove(slot);
-            effects.settled(position);
-        }
     }
 }

@@ -3,6 +3,7 @@ package io.sluice.shard;
 import io.netty.buffer.ByteBuf;
 import io.sluice.log.Durability;
 import io.sluice.log.LogException;
+import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
 import io.sluice.queue.Reference;
 import io.sluice.queue.StreamTarget;
@@ -10,12 +11,16 @@ import io.sluice.queue.TargetSet;
 import java.util.ArrayList;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What is committed together: open batches per partition, and in publish order the messages that queues will refer to.
  * Reused. Shard thread.
  */
 final class Pass {
+    private static final Logger LOG = LoggerFactory.getLogger(Pass.class);
+
     final ArrayList<PublishBatch> publishes = new ArrayList<>();
     final ArrayList<Produce> produces = new ArrayList<>();
     final ArrayList<Follower> followers = new ArrayList<>();
@@ -156,6 +161,93 @@ final class Pass {
             refusables.add(new Refusable(messages, publish, i, whole));
         }
         messages++;
+    }
+
+    /**
+     * All appends of a pass stand together, so that its publishes are stored whole or not at all: the log refuses the first
+     * append of a pass for want of space or none, too large messages were refused before, and a stream that is deleted in
+     * between is as if it had been deleted before.
+     */
+    void appendPublishes() {
+        try {
+            for (int i = 0; i < full.size(); i++) {
+                append(full.get(i));
+            }
+            for (OpenBatch batch : home) {
+                if (batch != null) {
+                    append(batch);
+                }
+            }
+            for (int i = 0; i < streams.size(); i++) {
+                append(streams.get(i).batch());
+            }
+            if (settlements != null) {
+                settlements.append();
+            }
+        } catch (LogException e) {
+            LOG.warn("A pass of {} publishes was refused by the log: {}", publishes.size(), e.getMessage());
+            fail(e);
+        }
+    }
+
+    private static void append(OpenBatch batch) {
+        try {
+            batch.append();
+        } catch (LogException e) {
+            if (e.reason() != Reason.CLOSED) {
+                throw e;
+            }
+            LOG.debug("A stream was deleted before a message for it was stored", e);
+        }
+    }
+
+    /** Appends what Kafka clients sent; each for itself. */
+    void appendProduces() {
+        for (int i = 0; i < produces.size(); i++) {
+            Produce produce = produces.get(i);
+            try {
+                // the partition takes over the reference, also when it refuses
+                produce.appended = produce.partition.append(produce.batches, produce.durability);
+            } catch (LogException e) {
+                produce.error = e;
+            }
+        }
+    }
+
+    /** Frees what the pass holds and nobody took. */
+    void discard() {
+        for (int i = 0; i < full.size(); i++) {
+            full.get(i).discard();
+        }
+        for (OpenBatch batch : home) {
+            if (batch != null) {
+                batch.discard();
+            }
+        }
+        for (int i = 0; i < streams.size(); i++) {
+            streams.get(i).batch().discard();
+        }
+        if (settlements != null) {
+            settlements.discard();
+        }
+        if (state != null) {
+            state.discard();
+        }
+    }
+
+    /** None of the publishes is stored. */
+    void fail(LogException why) {
+        if (error == null) {
+            error = why;
+        }
+    }
+
+    /** Settlements of the transactions take effect, or their deliveries go back. */
+    void endTransactions(boolean committed) {
+        for (int i = 0; i < transactions.size(); i++) {
+            transactions.get(i).end(committed);
+        }
+        transactions.clear();
     }
 
     /** Makes the object ready for the next pass. */

@@ -10,7 +10,6 @@ import io.sluice.log.LogException.Reason;
 import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
 import io.sluice.queue.Reference;
-import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
 import io.sluice.queue.state.StateCodec;
 import java.util.ArrayDeque;
@@ -28,8 +27,6 @@ import org.slf4j.LoggerFactory;
  */
 final class PublishPipeline {
     private static final Logger LOG = LoggerFactory.getLogger(PublishPipeline.class);
-    /** More than the head of a batch and the framing of its one record, bytes. */
-    private static final int FRAMING = 128;
 
     private final ShardLease lease;
     private final LogPartition[] home;
@@ -41,6 +38,7 @@ final class PublishPipeline {
     private final LoopTasks out;
     private final Runnable wakeUp;
     private final BooleanSupplier diskFull;
+    private final MessageStaging staging;
     private final LongConsumer finishedBytes;
 
     private final ArrayDeque<Pass> inFlight = new ArrayDeque<>();
@@ -50,8 +48,6 @@ final class PublishPipeline {
 
     private Pass open;
     private long lastNumber;
-    private long homeBytes;
-    private int nextOrder;
     private @Nullable LogException failure;
 
     PublishPipeline(
@@ -78,18 +74,18 @@ final class PublishPipeline {
         this.wakeUp = wakeUp;
         this.diskFull = diskFull;
         this.finishedBytes = finishedBytes;
-        this.nextOrder = nextOrder;
+        staging = new MessageStaging(lease, home, memory, clock, settings, queues, diskFull, nextOrder);
         this.open = new Pass(home.length);
     }
 
     /** Bytes appended to home partitions so far. */
     long homeBytes() {
-        return homeBytes;
+        return staging.homeBytes();
     }
 
     /** Order of the next message for a home partition; see {@link TargetSet}. */
     int nextOrder() {
-        return nextOrder;
+        return staging.nextOrder();
     }
 
     /** Why nothing is stored any more; null while all is well. */
@@ -108,12 +104,12 @@ final class PublishPipeline {
         long bytes = batch.sizeInBytes();
         LogException refusal;
         try {
-            refusal = refusal(batch);
+            refusal = failure == null ? staging.refusal(open, batch) : failure;
         } catch (LogException e) {
             refusal = e;
         }
         if (refusal == null) {
-            stage(batch, false);
+            staging.stage(open, batch, false);
             batch.releaseBuffer();
             return;
         }
@@ -130,8 +126,9 @@ final class PublishPipeline {
         PublishBatch batch = transaction.publishes();
         LogException refusal;
         try {
-            refusal = lease.waitsForSpace() ? diskIsFull() : refusal(batch);
-            refusal = refusal == null ? refusalByQueue(batch) : refusal;
+            refusal = lease.waitsForSpace() ? diskIsFull() : failure;
+            refusal = refusal == null ? staging.refusal(open, batch) : refusal;
+            refusal = refusal == null ? staging.refusalByQueue(batch) : refusal;
         } catch (LogException e) {
             refusal = e;
         }
@@ -142,27 +139,9 @@ final class PublishPipeline {
             out.of(batch.completion().executor()).published(batch, refusal);
             return;
         }
-        stage(batch, true);
+        staging.stage(open, batch, true);
         batch.releaseBuffer();
-        StagedTransaction staged = new StagedTransaction(transaction);
-        open.transactions.add(staged);
-        if (staged.isJournaled()) {
-            OpenBatch settlements = open.settlements;
-            if (settlements == null) {
-                settlements = new OpenBatch(state);
-                open.settlements = settlements;
-            }
-            staged.write(settlements, clock.epochMillis());
-        }
-    }
-
-    private @Nullable LogException refusalByQueue(PublishBatch batch) {
-        for (int i = 0; i < batch.size(); i++) {
-            if (batch.targets(i).mayRefuse() && queues.isFull(batch.targets(i))) {
-                return new LogException(Reason.QUEUE_FULL, "a queue of the transaction is full");
-            }
-        }
-        return null;
+        StagedTransaction.stage(transaction, open, state, clock.epochMillis());
     }
 
     /**
@@ -350,179 +329,32 @@ final class PublishPipeline {
         }
         while (!inFlight.isEmpty()) {
             Pass pass = inFlight.removeFirst();
-            fail(pass, error);
+            pass.fail(error);
             complete(pass);
         }
         Pass pass = open;
         open = new Pass(home.length);
-        discard(pass);
+        pass.discard();
         for (Pass.Produce produce : pass.produces) {
             produce.batches.release();
         }
         if (pass.memory != null) {
             pass.memory.release();
         }
-        fail(pass, error);
+        pass.fail(error);
         complete(pass);
-    }
-
-    private @Nullable LogException refusal(PublishBatch batch) {
-        if (failure != null) {
-            return failure;
-        }
-        boolean full = diskFull.getAsBoolean();
-        TargetSet before = null;
-        int limit = Integer.MAX_VALUE;
-        for (int i = 0; i < batch.size(); i++) {
-            TargetSet targets = batch.targets(i);
-            if (full && grows(batch, i, targets)) {
-                return diskIsFull();
-            }
-            if (targets != before) {
-                before = targets;
-                limit = smallestLimit(targets);
-            }
-            int size = batch.end(i) - batch.start(i);
-            if (size > limit) {
-                return new LogException(
-                        Reason.BATCH_TOO_LARGE,
-                        "message of " + size + " bytes is larger than a stream it is routed to takes (" + limit + ")");
-            }
-        }
-        return null;
-    }
-
-    /** True if storing the message takes space that is not for the broker's own journals. */
-    private boolean grows(PublishBatch batch, int i, TargetSet targets) {
-        if (targets.queueCount() > 0 && !transientMessage(batch, i, targets)) {
-            return true;
-        }
-        for (int s = 0; s < targets.streamCount(); s++) {
-            LogPartition partition = lease.writable(targets.stream(s).partition(batch.orderHash(i)));
-            if (partition != null && !partition.stream().config().journal()) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /** Bytes of the largest message that all streams of the route take. */
-    private int smallestLimit(TargetSet targets) {
-        int limit = Integer.MAX_VALUE;
-        for (int s = 0; s < targets.streamCount(); s++) {
-            LogPartition partition = lease.writable(new PartitionId(targets.stream(s).stream(), 0));
-            if (partition != null) {
-                limit = Math.min(limit, partition.stream().config().maxBatchBytes() - FRAMING);
-            }
-        }
-        return limit;
-    }
-
-    private void stage(PublishBatch batch, boolean whole) {
-        Pass pass = open;
-        long arrival = clock.epochMillis();
-        pass.publishes.add(batch);
-        pass.publishBytes += batch.sizeInBytes();
-        pass.bytes += batch.sizeInBytes();
-        for (int i = 0; i < batch.size(); i++) {
-            TargetSet targets = batch.targets(i);
-            Durability asked = batch.durability(i);
-            Durability stored = whole ? Durability.GROUP : asked == Durability.MEMORY ? Durability.OS : asked;
-            if (!whole && targets.mayRefuse() && queues.refuses(targets)) {
-                batch.refuse(i);
-                continue;
-            }
-            if (targets.queueCount() > 0) {
-                if (transientMessage(batch, i, targets)) {
-                    MemoryBatch in = pass.memory;
-                    if (in == null) {
-                        in = memory.open(batch.sizeInBytes());
-                        pass.memory = in;
-                    }
-                    int record = in.recordCount();
-                    pass.add(targets, null, record, in.add(batch, i), batch, i, arrival, whole);
-                } else {
-                    stageHome(pass, batch, i, targets, arrival, stored, whole);
-                }
-            }
-            for (int s = 0; s < targets.streamCount(); s++) {
-                stageCopy(pass, batch, i, targets.stream(s), stored);
-            }
-        }
-    }
-
-    private void stageHome(
-            Pass pass, PublishBatch batch, int i, TargetSet targets, long arrival, Durability stored, boolean whole) {
-        int index = Math.floorMod(batch.orderHash(i), home.length);
-        OpenBatch in = pass.home[index];
-        if (in == null) {
-            in = new OpenBatch(home[index]);
-            pass.home[index] = in;
-        }
-        int before = in.sizeInBytes();
-        int record = in.add(batch, i, targets, nextOrder++, arrival, stored);
-        int size = in.sizeInBytes() - before;
-        homeBytes += size;
-        pass.add(targets, in, record, size, batch, i, arrival, whole);
-        if (in.sizeInBytes() >= settings.batchBytes()) {
-            pass.home[index] = null;
-            pass.full.add(in);
-        }
-    }
-
-    private void stageCopy(Pass pass, PublishBatch batch, int i, StreamTarget target, Durability stored) {
-        int partition = Math.floorMod(batch.orderHash(i), target.partitions());
-        OpenBatch in = null;
-        int at = 0;
-        for (; at < pass.streams.size(); at++) {
-            Pass.StreamBatch candidate = pass.streams.get(at);
-            if (candidate.partition() == partition
-                    && candidate.target().stream().equals(target.stream())) {
-                in = candidate.batch();
-                break;
-            }
-        }
-        int size = batch.end(i) - batch.start(i);
-        if (in != null
-                && in.sizeInBytes() + size + FRAMING
-                        > Math.min(
-                                settings.batchBytes(),
-                                in.partition().stream().config().maxBatchBytes())) {
-            pass.streams.remove(at);
-            pass.full.add(in);
-            in = null;
-        }
-        if (in == null) {
-            LogPartition to = lease.writable(new PartitionId(target.stream(), partition));
-            if (to == null) {
-                // deleted since it was routed: as if the binding had gone first
-                return;
-            }
-            in = new OpenBatch(to);
-            pass.streams.add(new Pass.StreamBatch(target, partition, in));
-        }
-        in.add(batch, i, null, 0, 0, stored);
-    }
-
-    /** Kept in memory only: asked for, or no taker outlives a restart anyway; while the memory log has room. */
-    private boolean transientMessage(PublishBatch batch, int i, TargetSet targets) {
-        if (batch.durability(i) != Durability.MEMORY && targets.hasDurable()) {
-            return false;
-        }
-        MemoryBatch filling = open.memory;
-        return memory.sizeInBytes() + (filling == null ? 0 : filling.sizeInBytes()) < settings.memoryLogBytes();
     }
 
     private void seal() {
         Pass pass = open;
         open = free.isEmpty() ? new Pass(home.length) : free.removeFirst();
         journalCreated(pass);
-        appendPublishes(pass);
+        pass.appendPublishes();
         if (pass.error != null) {
             // at once: a checkpoint must not take what they have set aside for settled
-            endTransactions(pass, false);
+            pass.endTransactions(false);
         }
-        appendProduces(pass);
+        pass.appendProduces();
         appendJournal(pass);
         MemoryBatch passing = pass.memory;
         if (passing != null) {
@@ -533,60 +365,10 @@ final class PublishPipeline {
                 pass.memory = null;
             }
         }
-        discard(pass);
+        pass.discard();
         inFlight.addLast(pass);
         commitStaged();
         pass.number = lastNumber;
-    }
-
-    /**
-     * All appends of a pass stand together, so that its publishes are stored whole or not at all: the log refuses the first
-     * append of a pass for want of space or none, too large messages were refused before, and a stream that is deleted in
-     * between is as if it had been deleted before.
-     */
-    private void appendPublishes(Pass pass) {
-        try {
-            for (int i = 0; i < pass.full.size(); i++) {
-                append(pass.full.get(i));
-            }
-            for (OpenBatch batch : pass.home) {
-                if (batch != null) {
-                    append(batch);
-                }
-            }
-            for (int i = 0; i < pass.streams.size(); i++) {
-                append(pass.streams.get(i).batch());
-            }
-            if (pass.settlements != null) {
-                pass.settlements.append();
-            }
-        } catch (LogException e) {
-            LOG.warn("A pass of {} publishes was refused by the log: {}", pass.publishes.size(), e.getMessage());
-            fail(pass, e);
-        }
-    }
-
-    private static void append(OpenBatch batch) {
-        try {
-            batch.append();
-        } catch (LogException e) {
-            if (e.reason() != Reason.CLOSED) {
-                throw e;
-            }
-            LOG.debug("A stream was deleted before a message for it was stored", e);
-        }
-    }
-
-    private static void appendProduces(Pass pass) {
-        for (int i = 0; i < pass.produces.size(); i++) {
-            Pass.Produce produce = pass.produces.get(i);
-            try {
-                // the partition takes over the reference, also when it refuses
-                produce.appended = produce.partition.append(produce.batches, produce.durability);
-            } catch (LogException e) {
-                produce.error = e;
-            }
-        }
     }
 
     private void appendJournal(Pass pass) {
@@ -601,39 +383,12 @@ final class PublishPipeline {
         }
     }
 
-    /** Frees what the pass holds and nobody took. */
-    private static void discard(Pass pass) {
-        for (int i = 0; i < pass.full.size(); i++) {
-            pass.full.get(i).discard();
-        }
-        for (OpenBatch batch : pass.home) {
-            if (batch != null) {
-                batch.discard();
-            }
-        }
-        for (int i = 0; i < pass.streams.size(); i++) {
-            pass.streams.get(i).batch().discard();
-        }
-        if (pass.settlements != null) {
-            pass.settlements.discard();
-        }
-        if (pass.state != null) {
-            pass.state.discard();
-        }
-    }
-
-    private static void fail(Pass pass, LogException error) {
-        if (pass.error == null) {
-            pass.error = error;
-        }
-    }
-
     private void complete(Pass pass) {
         LogException error = pass.error;
         if (error == null) {
             feedQueues(pass);
         }
-        endTransactions(pass, error == null);
+        pass.endTransactions(error == null);
         for (int i = 0; i < pass.publishes.size(); i++) {
             PublishBatch batch = pass.publishes.get(i);
             out.of(batch.completion().executor()).published(batch, error);
@@ -657,13 +412,6 @@ final class PublishPipeline {
         if (free.size() < 8) {
             free.addLast(pass);
         }
-    }
-
-    private static void endTransactions(Pass pass, boolean committed) {
-        for (int i = 0; i < pass.transactions.size(); i++) {
-            pass.transactions.get(i).end(committed);
-        }
-        pass.transactions.clear();
     }
 
     /** The queues of the pass's messages learn of them, in publish order; followers among them run in their places. */
@@ -705,7 +453,7 @@ final class PublishPipeline {
         }
     }
 
-    private static LogException diskIsFull() {
+    static LogException diskIsFull() {
         return new LogException(
                 Reason.DISK_FULL, "the data directory is above its limit; publishing goes on when space returns");
     }

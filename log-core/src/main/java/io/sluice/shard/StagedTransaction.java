@@ -3,6 +3,7 @@ package io.sluice.shard;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.sluice.log.Durability;
+import io.sluice.log.LogPartition;
 import io.sluice.queue.DeathReason;
 import io.sluice.queue.DeliveryEffects;
 import io.sluice.queue.Reference;
@@ -71,8 +72,21 @@ final class StagedTransaction {
         }
     }
 
-    /** Sets the deliveries aside. */
-    StagedTransaction(Transaction transaction) {
+    /** Sets the deliveries aside until the pass ends, and adds its journal records, for partition {@code state}. */
+    static void stage(Transaction transaction, Pass pass, LogPartition state, long timestamp) {
+        StagedTransaction staged = new StagedTransaction(transaction);
+        pass.transactions.add(staged);
+        if (!staged.journal.isEmpty()) {
+            OpenBatch settlements = pass.settlements;
+            if (settlements == null) {
+                settlements = new OpenBatch(state);
+                pass.settlements = settlements;
+            }
+            staged.write(settlements, timestamp);
+        }
+    }
+
+    private StagedTransaction(Transaction transaction) {
         this.transaction = transaction;
         queues = new DeliveryQueue[transaction.settlements()];
         for (int i = 0; i < queues.length; i++) {
@@ -88,13 +102,7 @@ final class StagedTransaction {
                         !entry.getValue().changed || !entry.getKey().spec().durable());
     }
 
-    /** True if a settlement must be known after a restart. */
-    boolean isJournaled() {
-        return !journal.isEmpty();
-    }
-
-    /** Adds the journal records. */
-    void write(OpenBatch to, long timestamp) {
+    private void write(OpenBatch to, long timestamp) {
         ByteBuf value = Unpooled.buffer();
         journal.forEach((queue, journaled) -> {
             value.clear();

@@ -1,0 +1,346 @@
+package io.sluice.queue;
+
+import io.sluice.queue.DeliveryMachine.DeliveredVisitor;
+import io.sluice.queue.DeliveryMachine.PostponedVisitor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a queue delivered, or gave up, and is not done with: in flight with a consumer, set aside by a transaction, dying, or postponed.
+ * Commands of consumers are named and meant as those of {@link DeliveryMachine}.
+ */
+final class UnsettledDeliveries {
+    /** Those of an idle queue; nothing is ever added to them. */
+    static final UnsettledDeliveries NONE = new UnsettledDeliveries(QueuePolicy.NONE, WaitingReferences.NONE, 1);
+
+    /** No time to wait until: the policy's. */
+    static final long BY_POLICY = -1;
+
+    private static final int DYING = -1;
+    /** Holders from here down: deliveries set aside by a transaction, by what it makes of them. */
+    private static final int PREPARED = -2;
+
+    private static final Settlement[] SETTLEMENTS = Settlement.values();
+    /** No state of a message. */
+    private static final long GONE = -1;
+
+    private final QueuePolicy policy;
+    private final WaitingReferences waiting;
+    private final boolean deadLetters;
+    private InFlight inFlight = InFlight.NONE;
+    /** Null until a message is postponed. */
+    private @Nullable PostponedReferences postponed;
+
+    private long nextId;
+    private int dying;
+
+    /** Nothing yet; what comes back goes to {@code waiting}. */
+    UnsettledDeliveries(QueuePolicy policy, WaitingReferences waiting, long firstId) {
+        this.policy = policy;
+        this.waiting = waiting;
+        deadLetters = hasDeadLetters(policy);
+        nextId = firstId;
+    }
+
+    static boolean hasDeadLetters(QueuePolicy policy) {
+        return policy.deadLetterExchange() != null || policy.delayed();
+    }
+
+    int size() {
+        return inFlight.size() + postponed();
+    }
+
+    int postponed() {
+        return postponed == null ? 0 : postponed.size();
+    }
+
+    int dying() {
+        return dying;
+    }
+
+    /** The next delivery gets this id. */
+    long nextId() {
+        return nextId;
+    }
+
+    /** A message is with nobody's hands but settled by being delivered; answers the id of its delivery. */
+    long passId() {
+        return nextId++;
+    }
+
+    /** A message is in flight from here on; answers the id of its delivery. */
+    long put(long sequence, long position, long state, long expiry, int consumer) {
+        long id = nextId++;
+        own().put(id, sequence, position, Reference.asRedelivered(state), expiry, consumer);
+        return id;
+    }
+
+    boolean ack(int consumer, long deliveryId, DeliveryEffects effects) {
+        int slot = find(consumer, deliveryId);
+        if (slot < 0) {
+            return false;
+        }
+        long position = inFlight.position(slot);
+        inFlight.remove(slot);
+        effects.settled(position);
+        return true;
+    }
+
+    /** Back to its place, at {@code until} or, {@link #BY_POLICY}, when the policy says. */
+    boolean release(int consumer, long deliveryId, boolean failed, long now, long until, DeliveryEffects effects) {
+        int slot = find(consumer, deliveryId);
+        if (slot < 0) {
+            return false;
+        }
+        long position = inFlight.position(slot);
+        long state = inFlight.state(slot);
+        if (failed) {
+            state = Reference.countFailure(state);
+            int count = Reference.deliveryCount(state);
+            boolean over = !isWithinDeliveryLimit(state);
+            if (!over || deadLetters) {
+                // also of one that dies now: a restart before its copy is stored must not deliver it again
+                effects.failed(position, count);
+            }
+            if (over) {
+                die(slot, state, DeathReason.DELIVERY_LIMIT, effects);
+                return true;
+            }
+        }
+        long due = until;
+        if (until == BY_POLICY && failed && policy.retry() != null) {
+            due = now + policy.retry().delay(Reference.deliveryCount(state), position);
+        }
+        if (due <= now) {
+            giveBack(slot, state);
+            return true;
+        }
+        long sequence = inFlight.sequence(slot);
+        long expiry = inFlight.expiry(slot);
+        inFlight.remove(slot);
+        effects.postponed(position, due);
+        postpone(sequence, position, state, expiry, due);
+        return true;
+    }
+
+    boolean reject(int consumer, long deliveryId, DeliveryEffects effects) {
+        int slot = find(consumer, deliveryId);
+        if (slot < 0) {
+            return false;
+        }
+        die(slot, inFlight.state(slot), DeathReason.REJECTED, effects);
+        return true;
+    }
+
+    boolean prepare(int consumer, long deliveryId, Settlement how, DeliveryEffects effects) {
+        int slot = find(consumer, deliveryId);
+        if (slot < 0) {
+            return false;
+        }
+        long position = inFlight.position(slot);
+        long state = inFlight.state(slot);
+        long after = after(how, state);
+        if (after == GONE) {
+            effects.settled(position);
+        } else if (how == Settlement.FAILED) {
+            effects.failed(position, Reference.deliveryCount(after));
+        } else if (how == Settlement.REJECTED) {
+            effects.deadLetter(deliveryId, position, after, DeathReason.REJECTED);
+        }
+        inFlight.update(slot, state, PREPARED - how.ordinal());
+        return true;
+    }
+
+    void endPrepared(long deliveryId, boolean committed, long now, DeliveryEffects effects) {
+        int slot = deliveryId <= 0 ? -1 : inFlight.find(deliveryId);
+        int holder = slot < 0 ? DYING : inFlight.consumer(slot);
+        if (holder > PREPARED) {
+            return;
+        }
+        if (!committed) {
+            giveBack(slot, inFlight.state(slot));
+            return;
+        }
+        switch (SETTLEMENTS[PREPARED - holder]) {
+            case ACKED -> ack(holder, deliveryId, effects);
+            case RELEASED -> release(holder, deliveryId, false, now, BY_POLICY, effects);
+            case FAILED -> release(holder, deliveryId, true, now, BY_POLICY, effects);
+            case REJECTED -> die(slot, Reference.asRejected(inFlight.state(slot)), DeathReason.REJECTED, effects);
+        }
+    }
+
+    /** State of a delivery after its settlement, {@link #GONE} if nothing is left of it. */
+    private long after(Settlement how, long state) {
+        return switch (how) {
+            case ACKED -> GONE;
+            case RELEASED -> state;
+            case FAILED -> {
+                long counted = Reference.countFailure(state);
+                yield deadLetters || isWithinDeliveryLimit(counted) ? counted : GONE;
+            }
+            case REJECTED -> deadLetters ? Reference.asRejected(state) : GONE;
+        };
+    }
+
+    void deadLettered(long deliveryId, DeliveryEffects effects) {
+        if (ack(DYING, deliveryId, effects)) {
+            dying--;
+        }
+    }
+
+    /** All that the consumer has returns to its place. */
+    void giveBackAll(int consumer) {
+        if (inFlight.size() == 0) {
+            return;
+        }
+        // collected first: removing shifts slots
+        long[] ids = new long[inFlight.size()];
+        int count = 0;
+        for (int slot = 0; slot < inFlight.capacity(); slot++) {
+            if (inFlight.occupied(slot) && inFlight.consumer(slot) == consumer) {
+                ids[count++] = inFlight.id(slot);
+            }
+        }
+        for (int i = 0; i < count; i++) {
+            int slot = inFlight.find(ids[i]);
+            giveBack(slot, inFlight.state(slot));
+        }
+    }
+
+    /** A message that waits no more, or never did, goes to the dead letters. */
+    void die(long sequence, long position, long state, long expiry, DeathReason reason, DeliveryEffects effects) {
+        long id = nextId++;
+        own().put(id, sequence, position, state, expiry, DYING);
+        dying++;
+        effects.deadLetter(id, position, state, reason);
+    }
+
+    /** A message that was in flight goes. */
+    private void die(int slot, long state, DeathReason reason, DeliveryEffects effects) {
+        long position = inFlight.position(slot);
+        if (deadLetters) {
+            inFlight.update(slot, state, DYING);
+            dying++;
+            effects.deadLetter(inFlight.id(slot), position, state, reason);
+        } else {
+            inFlight.remove(slot);
+            effects.settled(position);
+        }
+    }
+
+    /** The message is not to be delivered before {@code due}; if so many are that no more can be kept, one of them may be now. */
+    void postpone(long sequence, long position, long state, long expiry, long due) {
+        PostponedReferences later = postponed;
+        if (later == null) {
+            later = new PostponedReferences();
+            postponed = later;
+        }
+        if (later.isFull()) {
+            endPostponement(later);
+        }
+        boolean diesFirst = expiry != Reference.NEVER && expiry < due;
+        later.add(diesFirst ? expiry + 1 : due, sequence, position, state, expiry);
+    }
+
+    /** What may be delivered again waits at its place. */
+    void endPostponements(long now) {
+        PostponedReferences later = postponed;
+        if (later != null) {
+            while (later.firstDue() <= now) {
+                endPostponement(later);
+            }
+        }
+    }
+
+    /** When the first that is postponed may be delivered, epoch ms; {@link Long#MAX_VALUE} if none is. */
+    long nextDue() {
+        return postponed == null ? Long.MAX_VALUE : postponed.firstDue();
+    }
+
+    private void endPostponement(PostponedReferences later) {
+        waiting.giveBack(later.sequence(0), later.position(0), later.state(0), later.expiry(0));
+        later.removeFirst();
+    }
+
+    /** Gives up what is postponed; answers how many. */
+    int purgePostponed(DeliveryEffects effects) {
+        PostponedReferences later = postponed;
+        if (later == null) {
+            return 0;
+        }
+        for (int i = 0; i < later.size(); i++) {
+            effects.settled(later.position(i));
+        }
+        postponed = null;
+        return later.size();
+    }
+
+    /** Gives up what is in flight or dying. */
+    void close(DeliveryEffects effects) {
+        for (int slot = 0; slot < inFlight.capacity(); slot++) {
+            if (inFlight.occupied(slot)) {
+                effects.settled(inFlight.position(slot));
+            }
+        }
+    }
+
+    /** What a transaction has set aside shows as it will be after the commit. */
+    void visit(DeliveredVisitor visitor) {
+        for (int slot = 0; slot < inFlight.capacity(); slot++) {
+            int holder = inFlight.consumer(slot);
+            long state = inFlight.state(slot);
+            if (inFlight.occupied(slot) && holder <= PREPARED) {
+                state = after(SETTLEMENTS[PREPARED - holder], state);
+            }
+            if (inFlight.occupied(slot) && state != GONE) {
+                visitor.visit(inFlight.sequence(slot), inFlight.position(slot), state, inFlight.expiry(slot));
+            }
+        }
+        PostponedReferences later = postponed;
+        if (later != null) {
+            for (int i = 0; i < later.size(); i++) {
+                visitor.visit(later.sequence(i), later.position(i), later.state(i), later.expiry(i));
+            }
+        }
+    }
+
+    void visitPostponed(PostponedVisitor visitor) {
+        PostponedReferences later = postponed;
+        if (later != null) {
+            for (int i = 0; i < later.size(); i++) {
+                visitor.visit(later.position(i), later.due(i));
+            }
+        }
+    }
+
+    void visitInFlight(ReferenceVisitor visitor) {
+        for (int slot = 0; slot < inFlight.capacity(); slot++) {
+            if (inFlight.occupied(slot)) {
+                visitor.visit(inFlight.position(slot), inFlight.state(slot), inFlight.expiry(slot));
+            }
+        }
+    }
+
+    boolean isWithinDeliveryLimit(long state) {
+        return policy.deliveryLimit() < 0 || Reference.deliveryCount(state) <= policy.deliveryLimit();
+    }
+
+    private void giveBack(int slot, long state) {
+        long sequence = inFlight.sequence(slot);
+        long position = inFlight.position(slot);
+        long expiry = inFlight.expiry(slot);
+        inFlight.remove(slot);
+        waiting.giveBack(sequence, position, state, expiry);
+    }
+
+    private int find(int consumer, long deliveryId) {
+        int slot = deliveryId <= 0 ? -1 : inFlight.find(deliveryId);
+        return slot >= 0 && inFlight.consumer(slot) == consumer ? slot : -1;
+    }
+
+    private InFlight own() {
+        if (inFlight == InFlight.NONE) {
+            inFlight = new InFlight();
+        }
+        return inFlight;
+    }
+}
