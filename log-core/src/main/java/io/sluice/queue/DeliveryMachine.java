@@ -113,6 +113,11 @@ public final class DeliveryMachine {
         return unsettled.postponed();
     }
 
+    /** Messages handed to consumers or dead-lettered so far. */
+    public long delivered() {
+        return unsettled.nextId() - 1;
+    }
+
     public int consumers() {
         return consumers.count();
     }

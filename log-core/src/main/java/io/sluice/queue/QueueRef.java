@@ -18,6 +18,12 @@ public interface QueueRef {
     QueueStats stats();
 
     /**
+     * How long a publisher is asked to wait before it sends more, ms, 0 = not at all: the consumers take messages nearly as fast as
+     * they come, and have fallen behind. Any thread.
+     */
+    int publishPauseMillis();
+
+    /**
      * Counters that know of everything this thread handed over before: publishes, settlements, consumers that came and left.
      */
     CompletionStage<QueueStats> currentStats();

@@ -70,6 +70,15 @@ public final class TargetSet {
         this.refusing = anyRefusing;
     }
 
+    /** The longest that one of the queues asks its publishers to wait, ms; see {@link QueueRef#publishPauseMillis}. */
+    public int publishPauseMillis() {
+        int longest = 0;
+        for (QueueRef queue : queues) {
+            longest = Math.max(longest, queue.publishPauseMillis());
+        }
+        return longest;
+    }
+
     public int queueCount() {
         return queues.length;
     }

@@ -45,6 +45,7 @@ final class DeliveryQueue implements DeliveryEffects {
     private @Nullable QueueDelta delta;
     private @Nullable ConsumerHandle[] consumers = NOBODY;
     private @Nullable ArrayList<ConsumerHandle> drains;
+    private @Nullable ConsumerLag lag;
 
     private @Nullable BatchView view;
     private int viewPartition = -1;
@@ -115,6 +116,7 @@ final class DeliveryQueue implements DeliveryEffects {
             machine.trimToIdle();
             delta = null;
             consumers = NOBODY;
+            lag = null;
         }
     }
 
@@ -352,10 +354,23 @@ final class DeliveryQueue implements DeliveryEffects {
             }
         }
         handle.publish(machine.ready(), machine.unacked(), machine.consumers());
+        handle.publishPause(publishPause(now));
         queues.wakeAt(this, nextTimer(now));
         dispatching = false;
         trim();
         return more;
+    }
+
+    private int publishPause(long now) {
+        ConsumerLag current = lag;
+        if (current == null) {
+            if (machine.ready() < ConsumerLag.BEHIND || machine.consumers() == 0) {
+                return 0;
+            }
+            current = new ConsumerLag();
+            lag = current;
+        }
+        return machine.consumers() == 0 ? 0 : current.pause(now, machine.ready(), machine.delivered());
     }
 
     private boolean work(long now) {

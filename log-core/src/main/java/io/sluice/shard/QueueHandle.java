@@ -17,6 +17,7 @@ final class QueueHandle implements QueueRef {
     private final DeliveryQueue queue;
     private volatile boolean open = true;
     private volatile QueueStats stats = QueueStats.NONE;
+    private volatile int publishPause;
 
     QueueHandle(QueueSpec spec, ShardLoop loop, DeliveryQueues queues) {
         this.spec = spec;
@@ -34,6 +35,13 @@ final class QueueHandle implements QueueRef {
         if (before.ready() != ready || before.unacked() != unacked || before.consumers() != consumers) {
             QueueStats now = new QueueStats(ready, unacked, consumers);
             stats = now.equals(QueueStats.NONE) ? QueueStats.NONE : now;
+        }
+    }
+
+    /** Shard thread. */
+    void publishPause(int millis) {
+        if (publishPause != millis) {
+            publishPause = millis;
         }
     }
 
@@ -60,6 +68,11 @@ final class QueueHandle implements QueueRef {
     @Override
     public QueueStats stats() {
         return stats;
+    }
+
+    @Override
+    public int publishPauseMillis() {
+        return publishPause;
     }
 
     @Override

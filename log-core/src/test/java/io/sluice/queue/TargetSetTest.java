@@ -83,6 +83,11 @@ class TargetSetTest {
             }
 
             @Override
+            public int publishPauseMillis() {
+                return 0;
+            }
+
+            @Override
             public QueueStats stats() {
                 return new QueueStats(0, 0, 0);
             }

@@ -211,7 +211,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
                 frameMax,
                 channelMax,
                 heartbeatSeconds,
-                publishes().isHolding(),
+                publishes().state(),
                 clientProperties,
                 open);
     }

@@ -24,9 +24,18 @@ public record ConnectionInfo(
         int frameMax,
         int channelMax,
         int heartbeatSeconds,
-        boolean blocked,
+        Publishing publishing,
         Map<String, @Nullable Object> clientProperties,
         List<Channel> channels) {
+    /** Whether the broker reads what the client publishes; in RabbitMQ's words running, flow and blocked. */
+    public enum Publishing {
+        RUNNING,
+        /** Slowed for a moment: the core is busy, or consumers of a queue have fallen behind. */
+        FLOW,
+        /** Not before there is disk space again. */
+        BLOCKED
+    }
+
     /**
      * A channel.
      *

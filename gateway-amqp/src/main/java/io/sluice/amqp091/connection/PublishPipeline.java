@@ -39,6 +39,7 @@ final class PublishPipeline {
     private long heldBytes;
     private int received;
     private boolean congested;
+    private boolean eased;
     private boolean diskFull;
     private boolean announced;
     private boolean published;
@@ -56,7 +57,7 @@ final class PublishPipeline {
     PublishBatch batch() {
         PublishBatch current = batch;
         if (current == null) {
-            Run completion = new Run(connection.ctx().executor());
+            Run completion = new Run(this, connection.ctx().executor());
             current = new PublishBatch(
                     connection.caller(), completion, connection.ctx().alloc(), SIZE_HINT);
             batch = current;
@@ -125,7 +126,14 @@ final class PublishPipeline {
     }
 
     boolean isPaused() {
-        return congested || diskFull && published && (heldBytes > HELD_BYTES || !connection.hasConsumers());
+        return congested || eased || diskFull && published && (heldBytes > HELD_BYTES || !connection.hasConsumers());
+    }
+
+    ConnectionInfo.Publishing state() {
+        if (diskFull && published || !held.isEmpty()) {
+            return ConnectionInfo.Publishing.BLOCKED;
+        }
+        return congested || eased ? ConnectionInfo.Publishing.FLOW : ConnectionInfo.Publishing.RUNNING;
     }
 
     private void pauseForShard() {
@@ -136,6 +144,26 @@ final class PublishPipeline {
         connection.updateReading();
         shard.onReady(connection.ctx().executor(), this::shardReady);
         connection.ctx().executor().schedule(this::announceCongestion, NOTIFY_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /**
+     * Waits a moment, since consumers of a queue that was published to have fallen behind. Not on a connection that consumes: its
+     * acknowledgements are what consumers wait for.
+     */
+    private void ease(int millis) {
+        if (eased || closed || connection.hasConsumers()) {
+            return;
+        }
+        eased = true;
+        connection.updateReading();
+        connection.ctx().executor().schedule(this::endEase, millis, TimeUnit.MILLISECONDS);
+    }
+
+    private void endEase() {
+        eased = false;
+        if (!closed) {
+            connection.publishesHandedOver();
+        }
     }
 
     private void announceCongestion() {
@@ -219,6 +247,7 @@ final class PublishPipeline {
 
     /** What is to be confirmed when one batch is stored. */
     private static final class Run implements PublishBatch.Completion {
+        private final PublishPipeline pipeline;
         private final Executor executor;
         private final List<ChannelPublisher> publishers = new ArrayList<>(2);
         private long[] firsts = new long[2];
@@ -226,7 +255,8 @@ final class PublishPipeline {
         /** Messages in the batch up to and with this entry. */
         private int[] ends = new int[2];
 
-        Run(Executor executor) {
+        Run(PublishPipeline pipeline, Executor executor) {
+            this.pipeline = pipeline;
             this.executor = executor;
         }
 
@@ -258,6 +288,10 @@ final class PublishPipeline {
             for (int i = 0; i < publishers.size(); i++) {
                 int from = i == 0 ? 0 : ends[i - 1];
                 publishers.get(i).completed(firsts[i], lasts[i], batch, from, ends[i], error);
+            }
+            int pause = batch.size() == 0 ? 0 : batch.targets(batch.size() - 1).publishPauseMillis();
+            if (pause > 0) {
+                pipeline.ease(pause);
             }
         }
     }

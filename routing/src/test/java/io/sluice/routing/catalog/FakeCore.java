@@ -268,6 +268,11 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
         }
 
         @Override
+        public int publishPauseMillis() {
+            return 0;
+        }
+
+        @Override
         public QueueStats stats() {
             return new QueueStats(0, 0, 0);
         }

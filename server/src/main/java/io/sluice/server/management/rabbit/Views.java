@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Date;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -214,7 +215,7 @@ final class Views {
         view.put("node", NODE);
         view.put("protocol", "AMQP 0-9-1");
         view.put("type", "network");
-        view.put("state", info.blocked() ? "blocked" : "running");
+        view.put("state", info.publishing().name().toLowerCase(Locale.ROOT));
         view.put("user", info.user());
         view.put("vhost", info.vhost());
         view.put("peer_host", host(info.peer()));
