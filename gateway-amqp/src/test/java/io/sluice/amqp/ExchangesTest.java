@@ -272,6 +272,35 @@ class ExchangesTest extends ClientTest {
         assertThat(bodies(id + "a")).containsAll(a);
     }
 
+    @Test
+    void bindingsOfOneDestinationToAConsistentHashAddUp() throws Exception {
+        channel.exchangeDeclare(id, "x-consistent-hash", true);
+        channel.queueBind(queue("a"), id, "1");
+        String b = queue("b");
+        channel.queueBind(b, id, "2");
+        channel.queueBind(b, id, "2"); // the same once more
+        channel.queueBind(b, id, "5");
+        channel.queueBind(b, id, "2", Map.of("another", true));
+        for (int i = 0; i < 1000; i++) {
+            channel.basicPublish(id, "key" + i, null, ("key" + i).getBytes(UTF_8));
+        }
+        channel.waitForConfirmsOrDie(10_000);
+        List<String> a = bodies(id + "a");
+        assertThat(a.size()).isBetween(60, 140); // of 10 parts one
+        assertThat(bodies(b)).hasSize(1000 - a.size());
+        channel.queueUnbind(b, id, "5");
+        channel.queueUnbind(b, id, "2", Map.of("another", true));
+        for (int i = 0; i < 1000; i++) {
+            channel.basicPublish(id, "key" + i, null, ("key" + i).getBytes(UTF_8));
+        }
+        channel.waitForConfirmsOrDie(10_000);
+        assertThat(bodies(id + "a")).hasSizeBetween(270, 400).containsAll(a); // one third
+        channel.queueUnbind(b, id, "2");
+        channel.basicPublish(id, "key1", null, new byte[0]);
+        channel.waitForConfirmsOrDie(10_000);
+        assertThat(channel.messageCount(id + "a")).isEqualTo(1);
+    }
+
     static Stream<Arguments> hashed() {
         return Stream.of(
                 arguments(

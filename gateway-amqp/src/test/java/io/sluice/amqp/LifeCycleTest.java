@@ -186,6 +186,14 @@ class LifeCycleTest {
                 refused(405, false, "purge a locked queue", c -> c.queuePurge("locked")),
                 refused(405, false, "delete a locked queue", c -> c.queueDelete("locked")),
                 refused(405, false, "make a queue exclusive", c -> c.queueDeclare("present", false, true, false, NONE)),
+                refused(405, false, "make an exclusive queue shared", c -> {
+                    c.queueDeclare("own", false, true, false, NONE);
+                    c.queueDeclare("own", false, false, false, NONE);
+                }),
+                refused(404, false, "passive without a name", c -> {
+                    c.queueDeclare("own", false, true, false, NONE);
+                    c.queueDeclarePassive("");
+                }),
                 refused(530, true, "consumer tag in use", c -> {
                     c.basicConsume("present", true, "twice", (t, d) -> {}, t -> {});
                     c.basicConsume("present", true, "twice", (t, d) -> {}, t -> {});

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 import org.slf4j.LoggerFactory;
 
 /** Fails a class whose tests left buffers unreleased. Needs the paranoid leak detector, which the build sets for all tests. */
-final class NoLeaks implements BeforeAllCallback, AfterAllCallback {
+public final class NoLeaks implements BeforeAllCallback, AfterAllCallback {
     private final ListAppender<ILoggingEvent> reports = new ListAppender<>();
 
     @Override

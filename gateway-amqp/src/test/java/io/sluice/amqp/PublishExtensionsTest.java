@@ -154,7 +154,10 @@ class PublishExtensionsTest extends ClientTest {
         channel.queuePurge(b);
         channel.queuePurge(c);
         channel.basicReject(channel.basicGet(id + "dying", false).getEnvelope().getDeliveryTag(), false);
-        assertThat(next(consume(channel, b, true)).getProperties().getHeaders()).containsKey("x-death");
+        Map<String, Object> headers =
+                next(consume(channel, b, true)).getProperties().getHeaders();
+        List<?> deaths = (List<?>) headers.get("x-death");
+        assertThat(((Map<?, ?>) deaths.get(0)).get("routing-keys")).hasToString("[" + id + "dying, " + b + "]");
         assertThat(channel.messageCount(c)).isZero();
     }
 

@@ -219,12 +219,12 @@ class QueueFeaturesTest extends ClientTest {
     static Stream<Arguments> inequivalent() {
         return Stream.of(
                 arguments(true, of("x-message-ttl", 2000), "arg 'x-message-ttl'", "'2000'", "'1000'"),
-                arguments(true, of(), "arg 'x-message-ttl'", "none", "the value '1000'"),
+                arguments(true, of(), "arg 'x-message-ttl'", "none", "the value '1000' of type 'signedint'"),
                 arguments(
                         true,
                         of("x-message-ttl", 1000L, "x-max-length", 3),
                         "arg 'x-max-length'",
-                        "the value '3'",
+                        "the value '3' of type 'signedint'",
                         "none"),
                 arguments(
                         true,

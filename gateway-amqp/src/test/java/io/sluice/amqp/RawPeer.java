@@ -19,7 +19,7 @@ import java.util.HexFormat;
 import java.util.Map;
 
 /** A client that sends what it is told, right or wrong. */
-final class RawPeer implements AutoCloseable {
+public final class RawPeer implements AutoCloseable {
     final Socket socket;
     final DataInputStream in;
 

@@ -190,13 +190,15 @@ class RawSocketTest {
         "header without method, 02 0001 0000000E 003C 0000 0000000000000001 0000 CE, 505",
         "body without header, 03 0001 00000001 61 CE, 505",
         "content on channel 0, 03 0000 00000001 61 CE, 505",
-        "heartbeat on a channel, 08 0001 00000000 CE, 501",
+        "heartbeat on a channel, 08 0001 00000000 CE, 505",
+        "header on a channel that is not open, 02 0002 0000000E 003C 0000 0000000000000001 0000 CE, 505",
+        "body on a channel that is not open, 03 0002 00000001 61 CE, 505",
         "frame type unknown, 04 0001 00000000 CE, 501",
         "frame end wrong, 01 0001 00000005 00140014 01 00, 501",
         "channel not open, 01 0002 00000005 00140014 01 CE, 504",
         "channel opened twice, 01 0001 00000005 0014000A 00 CE, 504",
         "channel above the maximum, 01 000B 00000005 0014000A 00 CE, 530",
-        "connection opened twice, 01 0000 00000008 000A0028 01 2F 00 00 CE, 503",
+        "connection opened twice, 01 0000 00000008 000A0028 01 2F 00 00 CE, 504",
         "connection method on a channel, 01 0001 00000004 000A0033 CE, 503",
         "queue name not UTF-8, 01 0001 0000000D 0032000A 0000 01FF 00 00000000 CE, 501",
         "routing key not UTF-8, 01 0001 0000000A 003C0028 0000 00 01FE 00 CE, 501",
@@ -281,8 +283,8 @@ class RawSocketTest {
             {503, new ConnectionMethod.StartOk(Map.of(), "EXTERNAL", guest, "en_US")},
             {502, new ConnectionMethod.StartOk(Map.of(), "PLAIN", new byte[] {1, 2, 3}, "en_US")},
             {502, new ConnectionMethod.StartOk(Map.of(), "AMQPLAIN", new byte[] {9, 9}, "en_US")},
-            {503, new ConnectionMethod.TuneOk(0, 4096, 0)},
-            {503, new ConnectionMethod.Open("/")},
+            {504, new ConnectionMethod.TuneOk(0, 4096, 0)},
+            {504, new ConnectionMethod.Open("/")},
         };
         for (Object[] mistake : mistakes) {
             try (RawPeer peer = peer()) {

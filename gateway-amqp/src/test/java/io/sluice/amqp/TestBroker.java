@@ -27,7 +27,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /** The real core with the AMQP door on a random loopback port; user guest, password guest. */
-final class TestBroker implements AutoCloseable {
+public final class TestBroker implements AutoCloseable {
     private final LocalLogEngine engine;
     private final Core core;
     private final RoutingBroker broker;
@@ -35,12 +35,13 @@ final class TestBroker implements AutoCloseable {
     private final EventLoopGroup loops = new MultiThreadIoEventLoopGroup(2, NioIoHandler.newFactory());
     private final Channel listener;
 
-    TestBroker(Path directory) throws Exception {
+    public TestBroker(Path directory) throws Exception {
         this(directory, new DiskFileSystem(), CoreSettings.DEFAULT, AmqpSettings.DEFAULT);
     }
 
     /** With a disk whose free space is looked at every 20 ms. */
-    TestBroker(Path directory, FileSystem files, CoreSettings coreSettings, AmqpSettings settings) throws Exception {
+    public TestBroker(Path directory, FileSystem files, CoreSettings coreSettings, AmqpSettings settings)
+            throws Exception {
         Clock clock = new SystemClock();
         LocalLogSettings log = LocalLogSettings.DEFAULT;
         engine = LocalLogEngine.open(
@@ -82,11 +83,11 @@ final class TestBroker implements AutoCloseable {
                 .channel();
     }
 
-    int port() {
+    public int port() {
         return ((InetSocketAddress) listener.localAddress()).getPort();
     }
 
-    AmqpGateway gateway() {
+    public AmqpGateway gateway() {
         return gateway;
     }
 

@@ -54,6 +54,8 @@ public final class MessageHeaders {
     public static final byte[] DEATH_KEY = name("sl.death.key");
     /** Time to live of its own, ms, that the message had when the entry before this header was made; absent = none. */
     public static final byte[] DEATH_EXPIRATION = name("sl.death.expiration");
+    /** Further routing keys that the message had at that death, in the form of {@link #COPIES}; absent = none. Raw. */
+    public static final byte[] DEATH_COPIES = name("sl.death.copies");
     /** Which entry of the history, newest first and counted from 0, was the first death; absent = the last entry. */
     public static final byte[] DEATH_FIRST = name("sl.death.first");
 

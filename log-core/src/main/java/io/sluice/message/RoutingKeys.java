@@ -23,9 +23,13 @@ public final class RoutingKeys {
 
     /** Adds the keys under a header to {@code keys}; a value that is none, set by another producer, adds nothing. */
     public static void read(RecordView record, byte[] header, List<String> keys) {
-        if (!record.findHeader(header)) {
-            return;
+        if (record.findHeader(header)) {
+            readValue(record, keys);
         }
+    }
+
+    /** As {@link #read}, of the header that the record's cursor is at. */
+    public static void readValue(RecordView record, List<String> keys) {
         List<String> found = new ArrayList<>();
         int at = record.headerValueStart();
         int end = at + Math.max(0, record.headerValueLength());

@@ -118,8 +118,9 @@ public final class FieldTable {
         }
     }
 
+    /** So far away that a count of milliseconds still reaches it. */
     private static long seconds(long raw) {
-        return Math.max(Instant.MIN.getEpochSecond(), Math.min(Instant.MAX.getEpochSecond(), raw));
+        return Math.max(Long.MIN_VALUE / 1000, Math.min(Long.MAX_VALUE / 1000, raw));
     }
 
     /** Moves past a value whose type letter was just read. */

@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  *  octet    short     long       size octets       0xCE
  * </pre>
  *
- * <p>The size is checked before anything is waited for, so what is kept between reads is at most one frame of {@link
- * #maxFrameSize}. While suspended, bytes stay here unread. Confined to the event loop.
+ * <p>The size is checked before anything is waited for, so what is kept between reads is at most one frame with a
+ * payload of {@link #maxFrameSize}. While suspended, bytes stay here unread. Confined to the event loop.
  */
 public final class FrameDecoder extends ChannelInboundHandlerAdapter {
     private final FrameHandler handler;
@@ -139,7 +139,7 @@ public final class FrameDecoder extends ChannelInboundHandlerAdapter {
                 && type != Protocol.FRAME_HEARTBEAT) {
             throw new AmqpException(ReplyCode.FRAME_ERROR, "unknown frame type " + (type & 0xFF));
         }
-        if (size > maxFrameSize - FRAME_OVERHEAD) {
+        if (size > maxFrameSize) { // some clients forget the overhead: RabbitMQ lets them
             throw new AmqpException(
                     ReplyCode.FRAME_ERROR, "frame of " + size + " bytes exceeds frame-max " + maxFrameSize);
         }

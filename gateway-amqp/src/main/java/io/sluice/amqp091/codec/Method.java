@@ -4,7 +4,14 @@ import io.netty.buffer.ByteBuf;
 
 /** A method with its arguments (AMQP 0-9-1, section 1.3 of the generated reference). */
 public sealed interface Method
-        permits ConnectionMethod, ChannelMethod, ExchangeMethod, QueueMethod, BasicMethod, ConfirmMethod, TxMethod {
+        permits ConnectionMethod,
+                ChannelMethod,
+                AccessMethod,
+                ExchangeMethod,
+                QueueMethod,
+                BasicMethod,
+                ConfirmMethod,
+                TxMethod {
     /** Class number in the upper, method number in the lower 16 bits. */
     int id();
 
@@ -21,6 +28,7 @@ public sealed interface Method
         Method decoded = switch (id >>> 16) {
             case Protocol.CLASS_CONNECTION -> ConnectionMethod.decode(method, in);
             case Protocol.CLASS_CHANNEL -> ChannelMethod.decode(method, in);
+            case Protocol.CLASS_ACCESS -> AccessMethod.decode(method, in);
             case Protocol.CLASS_EXCHANGE -> ExchangeMethod.decode(method, in);
             case Protocol.CLASS_QUEUE -> QueueMethod.decode(method, in);
             case Protocol.CLASS_BASIC -> BasicMethod.decode(method, in);
@@ -29,10 +37,15 @@ public sealed interface Method
             default -> throw unknown(id);
         };
         if (in.isReadable()) {
-            throw new AmqpException(
-                    ReplyCode.SYNTAX_ERROR, in.readableBytes() + " bytes after the arguments of method " + name(id));
+            throw tooLong(id, in);
         }
         return decoded;
+    }
+
+    /** The refusal of what stands behind the arguments of a method. */
+    static AmqpException tooLong(int id, ByteBuf rest) {
+        return new AmqpException(
+                ReplyCode.SYNTAX_ERROR, rest.readableBytes() + " bytes after the arguments of method " + name(id));
     }
 
     /** {@code class.method} in numbers, for messages. */

@@ -17,6 +17,7 @@ public final class Protocol {
 
     public static final int CLASS_CONNECTION = 10;
     public static final int CLASS_CHANNEL = 20;
+    public static final int CLASS_ACCESS = 30;
     public static final int CLASS_EXCHANGE = 40;
     public static final int CLASS_QUEUE = 50;
     public static final int CLASS_BASIC = 60;

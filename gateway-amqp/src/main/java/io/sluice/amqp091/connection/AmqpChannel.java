@@ -1,6 +1,7 @@
 package io.sluice.amqp091.connection;
 
 import io.netty.buffer.ByteBuf;
+import io.sluice.amqp091.codec.AccessMethod;
 import io.sluice.amqp091.codec.AmqpException;
 import io.sluice.amqp091.codec.BasicMethod;
 import io.sluice.amqp091.codec.ChannelMethod;
@@ -189,15 +190,28 @@ final class AmqpChannel {
         if (id == Protocol.BASIC_PUBLISH) {
             publisher.publish(in);
         } else if (id == Protocol.BASIC_ACK) {
-            consumers.ack(in.readLong(), in.readBoolean());
+            long tag = in.readLong();
+            boolean multiple = in.readBoolean();
+            endOf(id, in);
+            consumers.ack(tag, multiple);
         } else if (id == Protocol.BASIC_NACK) {
             long tag = in.readLong();
             int bits = in.readByte();
+            endOf(id, in);
             consumers.nack(tag, (bits & 1) != 0, (bits & 2) != 0);
         } else if (id == Protocol.BASIC_REJECT) {
-            consumers.nack(in.readLong(), false, in.readBoolean());
+            long tag = in.readLong();
+            boolean requeue = in.readBoolean();
+            endOf(id, in);
+            consumers.nack(tag, false, requeue);
         } else {
             method(Method.decode(id, in));
+        }
+    }
+
+    private static void endOf(int id, ByteBuf in) {
+        if (in.isReadable()) {
+            throw Method.tooLong(id, in);
         }
     }
 
@@ -215,6 +229,8 @@ final class AmqpChannel {
             }
         } else if (method instanceof TxMethod tx) {
             transaction(tx);
+        } else if (method instanceof AccessMethod.Request) {
+            reply(new AccessMethod.RequestOk(1));
         } else if (method instanceof ChannelMethod.Flow flow) {
             consumers.flow(flow.active());
             reply(new ChannelMethod.FlowOk(flow.active()));

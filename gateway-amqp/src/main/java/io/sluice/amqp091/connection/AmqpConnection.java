@@ -21,6 +21,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
@@ -67,6 +68,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     private int heldBytes;
     private boolean replaying;
     private boolean closeRequested;
+    private boolean ending;
     private boolean droppedReplies;
     private Map<String, @Nullable Object> clientProperties = Map.of();
     private int heartbeatSeconds;
@@ -282,8 +284,8 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
                 : 0;
         try {
             if (type == Protocol.FRAME_HEARTBEAT) {
-                if (channel != 0) {
-                    throw new AmqpException(ReplyCode.FRAME_ERROR, "heartbeat on channel " + channel);
+                if (channel != 0) { // the specification would have 501
+                    throw new AmqpException(ReplyCode.UNEXPECTED_FRAME, "heartbeat on channel " + channel);
                 }
             } else if (channel == 0) {
                 connectionFrame(type, payload);
@@ -318,15 +320,34 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         }
     }
 
-    /** Answered once everything published before is with the shard, however long the disk is full. */
+    /**
+     * Answered once everything published before is with the shard, however long the disk is full, and the exclusive queues are gone,
+     * as with RabbitMQ: who has the answer can declare them again.
+     */
     private void closeAsRequested() {
         handOver();
         if (publishes != null && publishes.isHolding()) {
             updateReading();
             return;
         }
-        output().method(0, new ConnectionMethod.CloseOk());
-        finish();
+        if (ending) {
+            return;
+        }
+        ending = true;
+        CompletableFuture<?> gone = releaseAll();
+        if (gone.isDone()) {
+            endAsRequested();
+        } else {
+            updateReading();
+            gone.whenComplete((done, failure) -> ctx().executor().execute(this::endAsRequested));
+        }
+    }
+
+    private void endAsRequested() {
+        if (!isClosed()) {
+            output().method(0, new ConnectionMethod.CloseOk());
+            finish();
+        }
     }
 
     private void channelFrame(int type, int number, int method, ByteBuf payload) {
@@ -335,12 +356,19 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
             channel.frame(type, method, payload);
             return;
         }
+        if (type != Protocol.FRAME_METHOD) {
+            throw new AmqpException(
+                    ReplyCode.UNEXPECTED_FRAME,
+                    "frame of type " + type + " on channel " + number + ", which is not open");
+        }
         if (method != AmqpChannel.OPEN) {
             throw new AmqpException(ReplyCode.CHANNEL_ERROR, "expected 'channel.open' on channel " + number);
         }
         if (number > channelMax) {
             throw new AmqpException(
-                    ReplyCode.NOT_ALLOWED, "number of channels opened (" + number + ") is above " + channelMax);
+                    ReplyCode.NOT_ALLOWED,
+                    "number of channels opened (" + number + ") has reached the negotiated channel_max (" + channelMax
+                            + ")");
         }
         channel = new AmqpChannel(this, number);
         channels.put(number, channel);
@@ -421,7 +449,8 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         output().flushAndLinger(LINGER_SECONDS);
     }
 
-    private void releaseAll() {
+    /** Completes when the exclusive queues are gone. */
+    private CompletableFuture<?> releaseAll() {
         for (AmqpChannel channel : new ArrayList<>(channels.values())) {
             channel.release();
             channel.dropHeld();
@@ -435,14 +464,17 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         if (publishes != null) {
             publishes.close();
         }
+        List<CompletableFuture<?>> deleted = new ArrayList<>();
         VirtualHost host = openHost;
         if (host != null) {
             for (String queue : exclusiveQueues) {
-                host.deleteQueue(caller(), queue, false, false)
-                        .whenComplete((count, error) -> shared.exclusiveQueues().release(host.name(), queue, this));
+                deleted.add(host.deleteQueue(caller(), queue, false, false)
+                        .whenComplete((count, error) -> shared.exclusiveQueues().release(host.name(), queue, this))
+                        .toCompletableFuture());
             }
             exclusiveQueues.clear();
         }
+        return CompletableFuture.allOf(deleted.toArray(CompletableFuture[]::new));
     }
 
     @Override

@@ -59,6 +59,18 @@ final class ArgumentChecks {
         throw invalid(name, "{unacceptable_type," + type(arguments.get(name)) + '}');
     }
 
+    /** An argument that must be the name of an exchange; null if it is not there. */
+    @Nullable
+    String exchange(String name) {
+        Object value = arguments.get(name);
+        if (arguments.containsKey(name) && !(value instanceof String)) {
+            throw new AmqpException(
+                    ReplyCode.PRECONDITION_FAILED,
+                    "invalid type '" + type(value) + "' for arg '" + name + "' in " + named(queue, vhost));
+        }
+        return (String) value;
+    }
+
     /** An argument that must be one of these words. */
     @Nullable
     String oneOf(String name, List<String> words, String refusal) {

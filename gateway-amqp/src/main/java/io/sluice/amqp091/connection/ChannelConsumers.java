@@ -207,22 +207,14 @@ final class ChannelConsumers {
             consumeReplies(consume);
             return;
         }
-        if (consume.noLocal()) {
-            throw new AmqpException(ReplyCode.NOT_IMPLEMENTED, "no_local=true");
-        }
+        String tag = freeTag(consume);
         StreamInfo stream = stream(consume.queue());
         if (stream != null) {
             streams.consume(
-                    consume,
-                    channel.entities().resolve(consume.queue()),
-                    stream,
-                    freeTag(consume),
-                    prefetch,
-                    channelPrefetch > 0);
+                    consume, channel.entities().resolve(consume.queue()), stream, tag, prefetch, channelPrefetch > 0);
             return;
         }
         QueueRef queue = queue(consume.queue());
-        String tag = freeTag(consume);
         QueueSpec spec = queue.spec();
         ArgumentChecks checks = new ArgumentChecks(spec.vhost(), spec.name(), consume.arguments());
         ConsumerArguments.checkQueue(checks, consume.arguments());

@@ -86,6 +86,18 @@ final class Entities {
         return last;
     }
 
+    /** A name as RabbitMQ takes it where it declares, binds and deletes: without line breaks. */
+    private static String clean(String name) {
+        return name.indexOf('\n') < 0 && name.indexOf('\r') < 0
+                ? name
+                : name.replace("\n", "").replace("\r", "");
+    }
+
+    /** The routing key of a binding whose queue and key are both left out is the name of the queue that was declared last. */
+    private String bindingKey(String queue, String key) {
+        return queue.isEmpty() && key.isEmpty() ? resolve("") : key;
+    }
+
     private RoutingTable table() {
         return connection.host().table();
     }
@@ -103,16 +115,17 @@ final class Entities {
         if (method instanceof ExchangeMethod.Declare declare) {
             declare(declare);
         } else if (method instanceof ExchangeMethod.Delete delete) {
-            refuseDefault(delete.exchange());
-            if (delete.exchange().startsWith("amq.")) {
+            String name = clean(delete.exchange());
+            refuseDefault(name);
+            if (name.startsWith("amq.")) {
                 throw new AmqpException(
                         ReplyCode.ACCESS_REFUSED,
-                        "deletion of system exchange '" + delete.exchange() + "' in vhost '"
+                        "deletion of system exchange '" + name + "' in vhost '"
                                 + connection.host().name() + "' not allowed");
             }
             change(
                     delete,
-                    connection.host().deleteExchange(connection.caller(), delete.exchange(), delete.ifUnused()),
+                    connection.host().deleteExchange(connection.caller(), name, delete.ifUnused()),
                     delete.noWait() ? null : new ExchangeMethod.DeleteOk());
         } else if (method instanceof ExchangeMethod.Bind bind) {
             change(
@@ -143,7 +156,7 @@ final class Entities {
     }
 
     private void declare(ExchangeMethod.Declare declare) {
-        String name = declare.exchange();
+        String name = clean(declare.exchange());
         refuseDefault(name);
         Method reply = declare.noWait() ? null : new ExchangeMethod.DeclareOk();
         ExchangeInfo present = table().exchange(name);
@@ -182,7 +195,10 @@ final class Entities {
         }
     }
 
-    private Binding toExchange(String source, String destination, String key, Map<String, @Nullable Object> arguments) {
+    private Binding toExchange(
+            String givenSource, String givenDestination, String key, Map<String, @Nullable Object> arguments) {
+        String source = clean(givenSource);
+        String destination = clean(givenDestination);
         refuseDefault(source);
         refuseDefault(destination);
         if (table().exchange(destination) == null) {
@@ -191,7 +207,8 @@ final class Entities {
         return binding(source, new Binding.End(Binding.Kind.EXCHANGE, destination), key, arguments);
     }
 
-    private Binding toQueue(String source, String queue, String key, Map<String, @Nullable Object> arguments) {
+    private Binding toQueue(String givenSource, String queue, String key, Map<String, @Nullable Object> arguments) {
+        String source = clean(givenSource);
         refuseDefault(source);
         if (DirectReplies.isName(queue)) {
             throw new AmqpException(
@@ -229,8 +246,8 @@ final class Entities {
                                     connection.caller(),
                                     toQueue(
                                             bind.exchange(),
-                                            resolve(bind.queue()),
-                                            bind.routingKey(),
+                                            resolve(clean(bind.queue())),
+                                            bindingKey(bind.queue(), bind.routingKey()),
                                             bind.arguments())),
                     bind.noWait() ? null : new QueueMethod.BindOk());
         } else if (method instanceof QueueMethod.Unbind unbind) {
@@ -242,8 +259,8 @@ final class Entities {
                                     connection.caller(),
                                     toQueue(
                                             unbind.exchange(),
-                                            resolve(unbind.queue()),
-                                            unbind.routingKey(),
+                                            resolve(clean(unbind.queue())),
+                                            bindingKey(unbind.queue(), unbind.routingKey()),
                                             unbind.arguments())),
                     new QueueMethod.UnbindOk());
         } else if (method instanceof QueueMethod.Purge purge) {
@@ -264,7 +281,7 @@ final class Entities {
         }
         ExclusiveQueues locks = connection.shared().exclusiveQueues();
         if (declare.passive()) {
-            String name = resolve(declare.queue());
+            String name = clean(declare.queue());
             locks.check(vhost, name, connection);
             QueueRef queue = table().queue(name);
             if (queue == null && table().stream(name) == null) {
@@ -280,12 +297,11 @@ final class Entities {
             return;
         }
         QueueDeclaration declaration = declaration(declare, wanted);
+        QueueDeclaration present = table().queueDeclaration(name);
+        if (present != null && present.exclusive() != declare.exclusive()) {
+            throw ExclusiveQueues.locked(vhost, name);
+        }
         if (declare.exclusive()) {
-            QueueDeclaration present = table().queueDeclaration(name);
-            if (present != null && !present.exclusive()) {
-                throw new AmqpException(
-                        ReplyCode.RESOURCE_LOCKED, "queue '" + name + "' in vhost '" + vhost + "' is not exclusive");
-            }
             locks.claim(vhost, name, connection);
         }
         // the counts of the answer know of what the client sent before
@@ -309,17 +325,15 @@ final class Entities {
 
     private Wanted wanted(QueueMethod.Declare declare) {
         String vhost = connection.host().name();
-        String name = declare.queue().isEmpty() ? generatedName() : declare.queue();
+        String given = clean(declare.queue());
+        String name = given.isEmpty() ? generatedName() : given;
         QueueArguments arguments = QueueArguments.parse(vhost, name, declare.arguments());
-        if (!declare.queue().isEmpty()) {
+        if (!given.isEmpty()) {
             refuseReserved("queue", name);
         }
         connection.shared().exclusiveQueues().check(vhost, name, connection);
         if (!arguments.type().equals("classic")) {
-            refuseTransient(
-                    declare,
-                    ArgumentChecks.named(name, vhost),
-                    arguments.isStream() && declare.queue().isEmpty());
+            refuseTransient(declare, ArgumentChecks.named(name, vhost), arguments.isStream() && given.isEmpty());
         }
         return new Wanted(name, arguments);
     }
@@ -428,7 +442,7 @@ final class Entities {
         }
         if (server) {
             throw new AmqpException(
-                    ReplyCode.PRECONDITION_FAILED, "Cannot declare a server-named queue for this queue type");
+                    ReplyCode.PRECONDITION_FAILED, "Cannot declare a server-named queue for type rabbit_stream_queue");
         }
     }
 
@@ -444,7 +458,10 @@ final class Entities {
                 ? null
                 : settings.difference(connection.host().streamConfigs(name));
         if (difference != null) {
-            String wanted = "the value '" + declare.arguments().get(difference.argument()) + "'";
+            Object value = declare.arguments().get(difference.argument());
+            String wanted = difference.present() == null
+                    ? "the value '" + value + "' of type '" + ArgumentChecks.type(value) + "'"
+                    : "'" + value + "'";
             throw new AmqpException(
                     ReplyCode.PRECONDITION_FAILED,
                     "inequivalent arg '" + difference.argument() + "' for " + named + ": received " + wanted
@@ -536,7 +553,7 @@ final class Entities {
     }
 
     private void delete(QueueMethod.Delete delete) {
-        String name = resolve(delete.queue());
+        String name = resolve(clean(delete.queue()));
         String vhost = connection.host().name();
         connection.shared().exclusiveQueues().check(vhost, name, connection);
         connection.handOver();

@@ -31,9 +31,12 @@ final class ExclusiveQueues {
         }
     }
 
-    private static AmqpException locked(String vhost, String queue) {
+    /** The refusal of one who is not the owner, or who declares an exclusive queue as shared or the other way round. */
+    static AmqpException locked(String vhost, String queue) {
         return new AmqpException(
                 ReplyCode.RESOURCE_LOCKED,
-                "cannot obtain exclusive access to locked queue '" + queue + "' in vhost '" + vhost + "'");
+                "cannot obtain exclusive access to locked " + ArgumentChecks.named(queue, vhost)
+                        + ". It could be originally declared on another connection or the exclusive property value does"
+                        + " not match that of the original declaration.");
     }
 }

@@ -89,8 +89,8 @@ final class Handshake {
             updateSecret(update);
         } else {
             throw new AmqpException(
-                    ReplyCode.COMMAND_INVALID,
-                    "method " + Method.name(method.id()) + " in state "
+                    ReplyCode.CHANNEL_ERROR,
+                    "unexpected method " + Method.name(method.id()) + " in connection state "
                             + state.getClass().getSimpleName());
         }
     }
@@ -120,7 +120,7 @@ final class Handshake {
             }
             default ->
                 throw new AmqpException(
-                        ReplyCode.COMMAND_INVALID, "unknown SASL mechanism '" + startOk.mechanism() + "'");
+                        ReplyCode.COMMAND_INVALID, "unknown authentication mechanism '" + startOk.mechanism() + "'");
         }
         connection.state(new ConnectionState.Authenticating());
         connection.await(
@@ -184,7 +184,8 @@ final class Handshake {
         if (caller.isEmpty()) {
             AmqpException refused = AmqpException.closingConnection(
                     ReplyCode.ACCESS_REFUSED,
-                    "Login was refused using authentication mechanism " + startOk.mechanism());
+                    "Login was refused using authentication mechanism " + startOk.mechanism()
+                            + ". For details see the broker logfile.");
             if (connection.clientCan("authentication_failure_close")) {
                 LOG.info("{}: login of user '{}' refused", connection, user);
                 connection.sendClose(refused, startOk.id());
@@ -208,26 +209,30 @@ final class Handshake {
         Amqp091Settings settings = shared.settings();
         int frameMax = tuneOk.frameMax() == 0 ? settings.frameMax() : tuneOk.frameMax();
         int channelMax = tuneOk.channelMax() == 0 ? settings.channelMax() : tuneOk.channelMax();
-        if (frameMax < Protocol.FRAME_MIN_SIZE || frameMax > settings.frameMax()) {
-            throw new AmqpException(
-                    ReplyCode.NOT_ALLOWED,
-                    "negotiated frame_max = " + frameMax + " is outside " + Protocol.FRAME_MIN_SIZE + " to "
-                            + settings.frameMax());
+        if (frameMax < Protocol.FRAME_MIN_SIZE) {
+            throw negotiated("frame_max", frameMax, "lower than the minimum", Protocol.FRAME_MIN_SIZE);
+        }
+        if (frameMax > settings.frameMax()) {
+            throw negotiated("frame_max", frameMax, "higher than the maximum", settings.frameMax());
         }
         if (channelMax > settings.channelMax()) {
-            throw new AmqpException(
-                    ReplyCode.NOT_ALLOWED,
-                    "negotiated channel_max = " + channelMax + " is higher than " + settings.channelMax());
+            throw negotiated("channel_max", channelMax, "higher than the maximum", settings.channelMax());
         }
         connection.tuned(channelMax, frameMax, tuneOk.heartbeat());
         connection.state(new ConnectionState.AwaitOpen());
+    }
+
+    private static AmqpException negotiated(String what, int value, String relation, int bound) {
+        return new AmqpException(
+                ReplyCode.NOT_ALLOWED,
+                "negotiated " + what + " = " + value + " is " + relation + " allowed value (" + bound + ")");
     }
 
     private void open(ConnectionMethod.Open open) {
         String name = open.virtualHost();
         VirtualHost host = shared.broker().virtualHost(name);
         if (host == null) {
-            throw new AmqpException(ReplyCode.NOT_ALLOWED, "vhost '" + name + "' not found");
+            throw new AmqpException(ReplyCode.NOT_ALLOWED, "vhost " + name + " not found");
         }
         Caller login = authenticated;
         if (login == null) {

@@ -135,7 +135,9 @@ final class PublishAddress {
             }
             if (info.internal()) {
                 throw new AmqpException(
-                        ReplyCode.ACCESS_REFUSED, "cannot publish to internal exchange '" + exchange + "'");
+                        ReplyCode.ACCESS_REFUSED,
+                        "cannot publish to internal exchange '" + exchange + "' in vhost '"
+                                + connection.host().name() + "'");
             }
         }
         Entities.permit(

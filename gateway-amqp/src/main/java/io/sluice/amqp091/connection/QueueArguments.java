@@ -156,7 +156,7 @@ record QueueArguments(String type, QueuePolicy policy, StreamSettings stream, Ma
 
     private static QueuePolicy policy(ArgumentChecks checks, String type) {
         boolean quorum = type.equals(QUORUM);
-        String exchange = checks.text("x-dead-letter-exchange");
+        String exchange = checks.exchange("x-dead-letter-exchange");
         String key = checks.text("x-dead-letter-routing-key");
         if (key != null && exchange == null) {
             throw checks.invalid("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined");

@@ -7,6 +7,7 @@ import io.sluice.amqp091.codec.FieldTable;
 import io.sluice.amqp091.codec.Wire;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordView;
+import io.sluice.message.RoutingKeys;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -30,6 +31,7 @@ final class DeathHistory {
         List<String> keys = values(record, MessageHeaders.DEATH_KEY);
         List<@Nullable Object> deaths = new ArrayList<>();
         String[] expirations = expirations(record, reasons.size());
+        List<List<String>> copies = copies(record, reasons.size());
         for (int i = 0; i < reasons.size(); i++) {
             Map<String, @Nullable Object> death = new LinkedHashMap<>();
             death.put("count", number(at(counts, i), 1));
@@ -37,7 +39,10 @@ final class DeathHistory {
             death.put("queue", at(queues, i));
             death.put("time", Instant.ofEpochMilli(number(at(times, i), record.timestamp())));
             death.put("exchange", at(exchanges, i));
-            death.put("routing-keys", List.of(at(keys, i)));
+            List<String> routingKeys = new ArrayList<>();
+            routingKeys.add(at(keys, i));
+            routingKeys.addAll(copies.get(i));
+            death.put("routing-keys", routingKeys);
             if (expirations[i] != null) {
                 death.put("original-expiration", expirations[i]);
             }
@@ -84,6 +89,24 @@ final class DeathHistory {
             }
         }
         return expirations;
+    }
+
+    /** Per entry the further routing keys that follow it. */
+    private static List<List<String>> copies(RecordView record, int entries) {
+        List<List<String>> copies = new ArrayList<>();
+        for (int i = 0; i < entries; i++) {
+            copies.add(new ArrayList<>(0));
+        }
+        int entry = -1;
+        record.rewindHeaders();
+        while (record.nextHeader()) {
+            if (record.headerNameIs(MessageHeaders.DEATH_REASON)) {
+                entry++;
+            } else if (entry >= 0 && record.headerNameIs(MessageHeaders.DEATH_COPIES)) {
+                RoutingKeys.readValue(record, copies.get(entry));
+            }
+        }
+        return copies;
     }
 
     private static String text(RecordView record) {

@@ -67,7 +67,7 @@ class FrameDecoderTest {
     @ParameterizedTest
     @CsvSource({
         "09 0000 00000000 CE, unknown frame type",
-        "01 0001 00001000 00, exceeds frame-max",
+        "01 0001 00001001 00, exceeds frame-max",
         "01 0001 FFFFFFFF 00, exceeds frame-max",
         "08 0000 00000000 CD, frame ends with 0xcd",
     })

@@ -24,6 +24,8 @@ class MethodTest {
                 new ChannelMethod.OpenOk(),
                 new ChannelMethod.Flow(true),
                 new ChannelMethod.Close(404, "no", 50, 10),
+                new AccessMethod.Request("/data"),
+                new AccessMethod.RequestOk(1),
                 new ExchangeMethod.Declare("e", "topic", false, true, false, true, false, Map.of("k", 1)),
                 new ExchangeMethod.Delete("e", true, false),
                 new ExchangeMethod.Bind("d", "s", "k.#", true, Map.of()),

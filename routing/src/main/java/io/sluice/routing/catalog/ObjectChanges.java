@@ -24,10 +24,13 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Changes of exchanges and queues, as parts of a transaction. */
 final class ObjectChanges {
+    private static final Pattern INTEGER = Pattern.compile("-?[0-9]{1,18}");
+
     private final Catalog catalog;
     private final String vhost;
     private final BindingChanges bindings;
@@ -94,6 +97,15 @@ final class ObjectChanges {
             return CompletableFuture.completedFuture(present.ref());
         }
         Names.checkQueue(wanted.name());
+        String deadLetters = wanted.policy().deadLetterExchange();
+        if (deadLetters != null) {
+            permit(caller, Operation.READ, Resource.Kind.QUEUE, wanted.name());
+            permit(
+                    caller,
+                    Operation.WRITE,
+                    Resource.Kind.EXCHANGE,
+                    deadLetters.isEmpty() ? "amq.default" : deadLetters);
+        }
         return create(tx, caller, wanted);
     }
 
@@ -133,7 +145,7 @@ final class ObjectChanges {
                 throw refuse(Reason.IN_USE, "queue '" + name + "' in vhost '" + vhost + "' in use");
             }
             if (ifEmpty && stats.ready() > 0) {
-                throw refuse(Reason.NOT_EMPTY, "queue '" + name + "' in vhost '" + vhost + "' is not empty");
+                throw refuse(Reason.NOT_EMPTY, "queue '" + name + "' in vhost '" + vhost + "' not empty");
             }
             return remove(tx, present);
         });
@@ -172,30 +184,37 @@ final class ObjectChanges {
         if (present.internal() != wanted.internal()) {
             return inequivalent("internal", exchange, quoted(wanted.internal()), quoted(present.internal()));
         }
-        String argument = argument(
-                ExchangeInfo.ALTERNATE, exchange, wanted.alternate(), present.alternate(), " of type 'longstr'");
+        String argument = argument(ExchangeInfo.ALTERNATE, exchange, wanted.alternate(), present.alternate());
         return argument != null || present.type() == wanted.type()
                 ? argument
                 : argument(
                         ExchangeInfo.DELAYED_TYPE,
                         exchange,
                         wanted.type().text(),
-                        present.type().text(),
-                        "");
+                        present.type().text());
     }
 
     private static @Nullable String argument(
-            String name, String of, @Nullable String received, @Nullable String current, String ofType) {
+            String name, String of, @Nullable String received, @Nullable String current) {
         if (Objects.equals(received, current)) {
             return null;
         }
         return inequivalent(
                 name,
                 of,
-                received == null
-                        ? "none"
-                        : current == null ? "the value '" + received + "'" + ofType : quoted(received),
-                current == null ? "none" : received == null ? "the value '" + current + "'" + ofType : quoted(current));
+                received == null ? "none" : current == null ? typed(received) : quoted(received),
+                current == null ? "none" : received == null ? typed(current) : quoted(current));
+    }
+
+    /** A value that stands against none, with the type that AMQP clients give such a value. */
+    private static String typed(String value) {
+        String type = "longstr";
+        if (value.equals("true") || value.equals("false")) {
+            type = "bool";
+        } else if (INTEGER.matcher(value).matches()) {
+            type = Long.parseLong(value) == (int) Long.parseLong(value) ? "signedint" : "long";
+        }
+        return "the value '" + value + "' of type '" + type + "'";
     }
 
     /** The first argument in which two declarations differ, with both values, in RabbitMQ's words; null if there is none. */
@@ -214,7 +233,7 @@ final class ObjectChanges {
         for (String name : names) {
             // the rest means nothing to a queue
             String difference = name.startsWith("x-")
-                    ? argument(name, queue, argument(wanted, name), argument(present, name), "")
+                    ? argument(name, queue, argument(wanted, name), argument(present, name))
                     : null;
             if (difference != null) {
                 return difference;

@@ -28,21 +28,32 @@ public final class HashExchange implements Exchange {
             "message_id", MessageHeaders.MESSAGE_ID,
             "timestamp", MessageHeaders.TIMESTAMP);
 
-    /** A destination with its weight and the hash of its name. */
-    private record Weighted(Binding.End destination, int weight, long hash) {}
+    /** A destination with the weights of its bindings, added up, and the hash of its name. */
+    private record Weighted(Binding.End destination, long weight, long hash) {
+        Weighted plus(long more) {
+            return new Weighted(destination, weight + more, hash);
+        }
+    }
 
     private final ExchangeInfo info;
-    private final PersistentMap<BindingId, Weighted> bound;
+    /** The weight of each binding. */
+    private final PersistentMap<BindingId, Integer> bound;
+
+    private final PersistentMap<Binding.End, Weighted> destinations;
     private final @Nullable String header;
     private final @Nullable String property;
 
     HashExchange(ExchangeInfo info) {
-        this(info, PersistentMap.empty());
+        this(info, PersistentMap.empty(), PersistentMap.empty());
     }
 
-    private HashExchange(ExchangeInfo info, PersistentMap<BindingId, Weighted> bound) {
+    private HashExchange(
+            ExchangeInfo info,
+            PersistentMap<BindingId, Integer> bound,
+            PersistentMap<Binding.End, Weighted> destinations) {
         this.info = info;
         this.bound = bound;
+        this.destinations = destinations;
         this.header = info.arguments().get(HEADER);
         String named = info.arguments().get(PROPERTY);
         byte[] canonical = named == null ? null : PROPERTIES.get(named);
@@ -87,23 +98,42 @@ public final class HashExchange implements Exchange {
 
     @Override
     public Exchange with(Binding binding) {
+        BindingId id = BindingId.of(binding);
+        if (bound.get(id) != null) {
+            return this;
+        }
         Binding.End end = binding.destination();
-        Weighted weighted = new Weighted(end, Integer.parseInt(binding.key()), hash(end.kind() + ":" + end.name()));
-        return new HashExchange(info, bound.put(BindingId.of(binding), weighted));
+        int weight = Integer.parseInt(binding.key());
+        Weighted present = destinations.get(end);
+        Weighted now =
+                present == null ? new Weighted(end, weight, hash(end.kind() + ":" + end.name())) : present.plus(weight);
+        return new HashExchange(info, bound.put(id, weight), destinations.put(end, now));
     }
 
     @Override
     public Exchange without(Binding binding) {
-        return new HashExchange(info, bound.remove(BindingId.of(binding)));
+        BindingId id = BindingId.of(binding);
+        Integer weight = bound.get(id);
+        Weighted present = destinations.get(binding.destination());
+        if (weight == null || present == null) {
+            return this;
+        }
+        Weighted now = present.plus(-weight);
+        return new HashExchange(
+                info,
+                bound.remove(id),
+                now.weight() == 0
+                        ? destinations.remove(binding.destination())
+                        : destinations.put(binding.destination(), now));
     }
 
     @Override
     public void route(Address address, Consumer<Binding.End> found) {
-        if (bound.isEmpty()) {
+        if (destinations.isEmpty()) {
             return;
         }
         Choice choice = new Choice(hash(hashed(address)));
-        bound.forEach(choice);
+        destinations.forEach(choice);
         if (choice.best != null) {
             found.accept(choice.best);
         }
@@ -119,8 +149,8 @@ public final class HashExchange implements Exchange {
         return value == null ? "" : value;
     }
 
-    /** The destination of the highest score so far; of several bindings to one destination the heaviest counts. */
-    private static final class Choice implements java.util.function.BiConsumer<BindingId, Weighted> {
+    /** The destination of the highest score so far. */
+    private static final class Choice implements java.util.function.BiConsumer<Binding.End, Weighted> {
         private final long hash;
         private double bestScore;
         private Binding.@Nullable End best;
@@ -130,7 +160,7 @@ public final class HashExchange implements Exchange {
         }
 
         @Override
-        public void accept(BindingId id, Weighted candidate) {
+        public void accept(Binding.End destination, Weighted candidate) {
             // uniform in (0, 1)
             double uniform = ((mix(hash ^ candidate.hash()) >>> 11) + 0.5) * 0x1.0p-53;
             double score = candidate.weight() / -Math.log(uniform);

@@ -111,6 +111,8 @@ public final class DeadLetters {
     private Deaths.Death death(QueueSpec queue, @Nullable String oldKey, DeathReason reason) {
         String oldExchange = record.findHeader(MessageHeaders.EXCHANGE) ? headerText() : "";
         long expiresAt = RecordCopy.expiresAt(record);
+        List<String> copies = new ArrayList<>();
+        RoutingKeys.read(record, MessageHeaders.COPIES, copies);
         return new Deaths.Death(
                 reason.text(),
                 queue.name(),
@@ -118,7 +120,8 @@ public final class DeadLetters {
                 clock.epochMillis(),
                 oldExchange,
                 oldKey == null ? "" : oldKey,
-                expiresAt < 0 ? -1 : Math.max(0, expiresAt - record.timestamp()));
+                expiresAt < 0 ? -1 : Math.max(0, expiresAt - record.timestamp()),
+                copies);
     }
 
     /** The targets without the queues to which the message would come back on its own (see {@link Deaths#isCycle}). */

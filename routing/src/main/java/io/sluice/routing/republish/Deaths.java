@@ -6,6 +6,7 @@ import io.netty.buffer.ByteBuf;
 import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
+import io.sluice.message.RoutingKeys;
 import io.sluice.queue.DeathReason;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,7 +14,7 @@ import java.util.List;
 /**
  * The dead-letter history of a message as one list, the most recent death first: per entry the headers {@code sl.death.reason},
  * {@code .queue}, {@code .count}, {@code .time}, {@code .exchange}, {@code .key}, always all six in this order, then {@code
- * .expiration} if the message had a time to live. A further death in the same queue for the same reason counts its entry up and
+ * .expiration} if the message had a time to live, and {@code .copies} if it had further routing keys. A further death in the same queue for the same reason counts its entry up and
  * moves it to the front; all else stays that of the entry's first death, as in RabbitMQ's {@code x-death}. {@code sl.death.first} keeps which entry was the very first.
  *
  * @param entries most recent death first
@@ -28,10 +29,31 @@ record Deaths(List<Death> entries, int first) {
      *
      * @param time epoch ms
      * @param expiration time to live that the publisher gave the message, ms; -1 = none
+     * @param copies further routing keys of the message that its readers may see
      */
-    record Death(String reason, String queue, long count, long time, String exchange, String key, long expiration) {
+    record Death(
+            String reason,
+            String queue,
+            long count,
+            long time,
+            String exchange,
+            String key,
+            long expiration,
+            List<String> copies) {
         boolean isLike(Death other) {
             return reason.equals(other.reason) && queue.equals(other.queue);
+        }
+
+        Death again() {
+            return new Death(reason, queue, count + 1, time, exchange, key, expiration, copies);
+        }
+
+        private Death expiring(long millis) {
+            return new Death(reason, queue, count, time, exchange, key, millis, copies);
+        }
+
+        private Death copied(List<String> keys) {
+            return new Death(reason, queue, count, time, exchange, key, expiration, keys);
         }
     }
 
@@ -48,17 +70,14 @@ record Deaths(List<Death> entries, int first) {
                 String queue = next(record);
                 String count = next(record);
                 String time = next(record);
-                deaths.add(new Death(reason, queue, number(count), number(time), next(record), next(record), -1));
-            } else if (record.headerNameIs(MessageHeaders.DEATH_EXPIRATION) && !deaths.isEmpty()) {
-                Death of = deaths.remove(deaths.size() - 1);
                 deaths.add(new Death(
-                        of.reason(),
-                        of.queue(),
-                        of.count(),
-                        of.time(),
-                        of.exchange(),
-                        of.key(),
-                        record.headerAsLong(-1)));
+                        reason, queue, number(count), number(time), next(record), next(record), -1, List.of()));
+            } else if (record.headerNameIs(MessageHeaders.DEATH_EXPIRATION) && !deaths.isEmpty()) {
+                deaths.add(deaths.remove(deaths.size() - 1).expiring(record.headerAsLong(-1)));
+            } else if (record.headerNameIs(MessageHeaders.DEATH_COPIES) && !deaths.isEmpty()) {
+                List<String> keys = new ArrayList<>();
+                RoutingKeys.readValue(record, keys);
+                deaths.add(deaths.remove(deaths.size() - 1).copied(keys));
             }
         }
         int last = deaths.size() - 1;
@@ -72,16 +91,7 @@ record Deaths(List<Death> entries, int first) {
         deaths.add(death);
         for (Death earlier : entries) {
             if (earlier.isLike(death)) {
-                deaths.set(
-                        0,
-                        new Death(
-                                earlier.reason(),
-                                earlier.queue(),
-                                earlier.count() + 1,
-                                earlier.time(),
-                                earlier.exchange(),
-                                earlier.key(),
-                                earlier.expiration()));
+                deaths.set(0, earlier.again());
             } else if (deaths.size() < MAX) {
                 deaths.add(earlier);
             }
@@ -107,6 +117,10 @@ record Deaths(List<Death> entries, int first) {
             header(out, MessageHeaders.DEATH_KEY, death.key());
             if (death.expiration() >= 0) {
                 header(out, MessageHeaders.DEATH_EXPIRATION, Long.toString(death.expiration()));
+                written++;
+            }
+            if (!death.copies().isEmpty()) {
+                RecordFields.writeHeader(out, MessageHeaders.DEATH_COPIES, RoutingKeys.encode(death.copies()));
                 written++;
             }
         }

@@ -13,7 +13,7 @@ class DeathsTest {
     private static final Deaths NONE = new Deaths(List.of(), -1);
 
     private static Deaths.Death death(String queue, String reason, long expiration) {
-        return new Deaths.Death(reason, queue, 1, 1000, "ex", "key", expiration);
+        return new Deaths.Death(reason, queue, 1, 1000, "ex", "key", expiration, List.of());
     }
 
     private static Deaths history(String... queueAndReason) {
@@ -44,6 +44,15 @@ class DeathsTest {
         Deaths read = Deaths.read(written(deaths));
         assertThat(read).isEqualTo(deaths);
         assertThat(read.entries()).extracting(Deaths.Death::expiration).containsExactly(0L, -1L, 500L);
+    }
+
+    @Test
+    void furtherRoutingKeysStandWithTheirEntryOnly() {
+        Deaths deaths = NONE.with(new Deaths.Death("expired", "a", 1, 1000, "ex", "key", 7, List.of("b", "ü")))
+                .with(death("b", "maxlen", -1));
+        Deaths read = Deaths.read(written(deaths));
+        assertThat(read).isEqualTo(deaths);
+        assertThat(read.entries()).extracting(Deaths.Death::copies).containsExactly(List.of(), List.of("b", "ü"));
     }
 
     @Test

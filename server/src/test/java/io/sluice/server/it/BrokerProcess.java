@@ -63,6 +63,10 @@ final class BrokerProcess implements AutoCloseable {
         return factory.newConnection();
     }
 
+    int amqpPort() {
+        return ports[0];
+    }
+
     int mqttPort() {
         return ports[1];
     }
