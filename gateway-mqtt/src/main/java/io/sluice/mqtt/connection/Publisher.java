@@ -134,6 +134,14 @@ final class Publisher implements PublishBatch.Completion {
             refuse(p, topic.name, ReasonCode.NOT_AUTHORIZED, "the user may not publish to it");
             return;
         }
+        PublishToRecord.Origin origin =
+                p.hasProperties() ? PublishToRecord.origin(p.properties(), p.buffer()) : PublishToRecord.Origin.NONE;
+        long now = clock.epochMillis();
+        long expiresAt = p.expirySeconds() < 0 ? 0 : now + Math.max(1, p.expirySeconds() * 1000);
+        if (origin.delay() != 0 || topic.delayMillis > 0) {
+            delay(p, topic, origin, now, expiresAt);
+            return;
+        }
         Route route;
         try {
             route = topic.route(vhost.table(), p.qos(), p.retain());
@@ -144,11 +152,10 @@ final class Publisher implements PublishBatch.Completion {
             refuse(p, topic.name, ReasonCode.IMPLEMENTATION_SPECIFIC, String.valueOf(e.getMessage()));
             return;
         }
-        long now = clock.epochMillis();
-        long expiresAt = p.expirySeconds() < 0 ? 0 : now + Math.max(1, p.expirySeconds() * 1000);
         TargetSet stored = targets(topic.name, route.stored());
         if (!stored.isEmpty()) {
-            store(p, topic, stored, now, expiresAt);
+            long timeToLive = expiresAt == 0 ? PublishBatch.FOREVER : expiresAt - now;
+            store(p, topic, origin, stored, now, expiresAt, timeToLive, p.qos() == 0 ? Durability.MEMORY : durability);
         }
         if (route.direct().length > 0) {
             MqttMessage message = new MqttMessage(
@@ -169,6 +176,26 @@ final class Publisher implements PublishBatch.Completion {
         }
         if (p.qos() > 0) {
             acknowledge(p.packetId(), !stored.isEmpty() && (stored.hasDurable() || stored.mayRefuse()));
+        }
+    }
+
+    /** Keeps the message until it is due; then it is routed by the subscriptions and bindings of that time. */
+    private void delay(
+            PublishReader p, TopicCache.Entry topic, PublishToRecord.Origin origin, long now, long expiresAt) {
+        long delay = topic.delayMillis > 0 ? topic.delayMillis : origin.delay();
+        if (delay == PublishToRecord.Origin.BAD_DELAY) {
+            refuse(
+                    p,
+                    topic.name,
+                    ReasonCode.IMPLEMENTATION_SPECIFIC,
+                    "its user property x-delay is not a number of milliseconds up to ten years");
+            return;
+        }
+        // what waits for long waits on disk
+        Durability level = p.qos() == 0 ? Durability.OS : durability;
+        store(p, topic, origin, vhost.delayed(), now, expiresAt, delay, level);
+        if (p.qos() > 0) {
+            acknowledge(p.packetId(), true);
         }
     }
 
@@ -283,7 +310,21 @@ final class Publisher implements PublishBatch.Completion {
         return new TargetSet(queues, streams);
     }
 
-    private void store(PublishReader p, TopicCache.Entry topic, TargetSet targets, long now, long expiresAt) {
+    /**
+     * Adds the message to the batch.
+     *
+     * @param expiresAt epoch ms, 0 = never
+     * @param timeToLive how long it may stay in the queues it goes to, ms
+     */
+    private void store(
+            PublishReader p,
+            TopicCache.Entry topic,
+            PublishToRecord.Origin origin,
+            TargetSet targets,
+            long now,
+            long expiresAt,
+            long timeToLive,
+            Durability level) {
         PublishBatch b = batch;
         if (b == null) {
             b = new PublishBatch(caller, this, out.channel().alloc(), batchBytesHint);
@@ -296,8 +337,6 @@ final class Publisher implements PublishBatch.Completion {
         int orderHash = topic.orderHash;
         int count;
         ByteBuf in = p.buffer();
-        PublishToRecord.Origin origin =
-                p.hasProperties() ? PublishToRecord.origin(p.properties(), in) : PublishToRecord.Origin.NONE;
         byte[] key = p.retain() ? null : origin.key();
         RecordFields.writeBytes(to, key == null ? topic.bytes : key);
         if (p.retain() && p.payloadLength() == 0) {
@@ -326,8 +365,8 @@ final class Publisher implements PublishBatch.Completion {
         }
         // an expiry counts from the publish, and readers take it from the record's time
         long timestamp = origin.seconds() < 0 || expiresAt > 0 ? now : origin.seconds() * 1000;
-        b.options(origin.priority(), expiresAt == 0 ? PublishBatch.FOREVER : expiresAt - now);
-        b.end(count, targets, orderHash, timestamp, p.qos() == 0 ? Durability.MEMORY : durability, p.packetId());
+        b.options(origin.priority(), timeToLive);
+        b.end(count, targets, orderHash, timestamp, level, p.packetId());
     }
 
     private void acknowledge(int packetId, boolean stored) {

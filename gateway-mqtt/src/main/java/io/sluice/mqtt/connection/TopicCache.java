@@ -22,23 +22,56 @@ final class TopicCache {
 
     /** A topic name with its routes. */
     static final class Entry {
+        /** As EMQX has it: messages to {@code $delayed/SECONDS/TOPIC} are published to {@code TOPIC} later. */
+        private static final String DELAYED = "$delayed/";
+        /** As in EMQX, seconds; about 50 days. */
+        private static final int MAX_DELAY_SECONDS = 4_294_967;
+
         final byte[] bytes;
         final String name;
         final int orderHash;
 
+        /** By how much its messages are delayed, ms. */
+        final long delayMillis;
+
         /** True for names that start with {@code $}: they are the broker's own (section 4.7.2). */
         final boolean reserved;
 
+        private final byte[] published;
         private final Resource resource;
         private @Nullable RoutingTable routedBy;
         private final @Nullable Route[] routes = new Route[4];
 
-        Entry(byte[] bytes) {
-            this.bytes = bytes;
-            this.name = new String(bytes, UTF_8);
+        Entry(byte[] published) {
+            String whole = new String(published, UTF_8);
+            int seconds = delaySeconds(whole);
+            this.published = published;
+            this.name = seconds < 0 ? whole : whole.substring(whole.indexOf('/', DELAYED.length()) + 1);
+            this.bytes = seconds < 0 ? published : name.getBytes(UTF_8);
+            this.delayMillis = Math.max(0, seconds) * 1_000L;
             this.orderHash = name.hashCode();
             this.reserved = name.startsWith("$");
             this.resource = new Resource(Resource.Kind.TOPIC, name);
+        }
+
+        /** The seconds of a topic that delays, -1 of any other and of one that is not well formed. */
+        private static int delaySeconds(String topic) {
+            if (!topic.startsWith(DELAYED)) {
+                return -1;
+            }
+            int slash = topic.indexOf('/', DELAYED.length());
+            if (slash == DELAYED.length() || slash < 0 || slash > DELAYED.length() + 7 || slash == topic.length() - 1) {
+                return -1;
+            }
+            int seconds = 0;
+            for (int i = DELAYED.length(); i < slash; i++) {
+                int digit = topic.charAt(i) - '0';
+                if (digit < 0 || digit > 9) {
+                    return -1;
+                }
+                seconds = seconds * 10 + digit;
+            }
+            return seconds > MAX_DELAY_SECONDS ? -1 : seconds;
         }
 
         boolean mayPublish(Caller caller) {
@@ -65,12 +98,12 @@ final class TopicCache {
         }
 
         private boolean is(ByteBuf in, int start, int length) {
-            if (bytes.length != length) {
+            if (published.length != length) {
                 return false;
             }
             // Topics of one client differ at their ends first.
             for (int i = length - 1; i >= 0; i--) {
-                if (in.getByte(start + i) != bytes[i]) {
+                if (in.getByte(start + i) != published[i]) {
                     return false;
                 }
             }

@@ -28,6 +28,12 @@ public final class PublishToRecord {
     /** User property for the priority in queues, 0 to 255. */
     static final byte[] PRIORITY_PROPERTY = "x-priority".getBytes(US_ASCII);
 
+    /** User property for the time after which the message is to be routed, ms. */
+    static final byte[] DELAY_PROPERTY = "x-delay".getBytes(US_ASCII);
+
+    /** Longest delay, ms: ten years, as over AMQP. */
+    private static final long MAX_DELAY = 315_360_000_000L;
+
     /** Reply addresses that are MQTT topics: exchange and routing key in the address form of AMQP. */
     static final String TOPIC_ADDRESS = "/exchanges/amq.topic/";
 
@@ -44,17 +50,22 @@ public final class PublishToRecord {
      * @param key value of user property {@code x-key}, null if there is none
      * @param seconds value of user property {@code timestamp}, epoch seconds; -1 if there is none
      * @param priority value of user property {@code x-priority}, 0 to 255; 0 if there is none
+     * @param delay value of user property {@code x-delay}, ms; 0 if there is none, {@link #BAD_DELAY} if it is no number or above ten
+     *     years
      */
     @SuppressWarnings("ArrayRecordComponent") // compared by nobody
-    public record Origin(byte @Nullable [] key, long seconds, int priority) {
-        public static final Origin NONE = new Origin(null, -1, 0);
+    public record Origin(byte @Nullable [] key, long seconds, int priority, long delay) {
+        public static final Origin NONE = new Origin(null, -1, 0, 0);
+
+        public static final long BAD_DELAY = -1;
     }
 
-    /** Reads the user properties that set key, time and priority of the record; of a repeated one the first. */
+    /** Reads the user properties that set key, time, priority and delay of the record; of a repeated one the first. */
     public static Origin origin(PropertyReader p, ByteBuf in) {
         byte[] key = null;
         long seconds = -1;
         int priority = -1;
+        long delay = 0;
         while (p.next()) {
             if (p.id() != PropertyReader.USER_PROPERTY) {
                 continue;
@@ -62,12 +73,14 @@ public final class PublishToRecord {
             if (key == null && p.nameIs(KEY_PROPERTY)) {
                 key = ByteBufUtil.getBytes(in, p.valueStart(), p.valueLength());
             } else if (seconds < 0 && p.nameIs(MessageHeaders.TIMESTAMP)) {
-                seconds = seconds(in, p.valueStart(), p.valueLength());
+                seconds = number(in, p.valueStart(), p.valueLength(), MessageHeaders.MAX_SECONDS);
+            } else if (delay == 0 && p.nameIs(DELAY_PROPERTY)) {
+                delay = number(in, p.valueStart(), p.valueLength(), MAX_DELAY);
             } else if (priority < 0) {
                 priority = priority(in, p);
             }
         }
-        return new Origin(key, seconds, Math.max(0, priority));
+        return new Origin(key, seconds, Math.max(0, priority), delay);
     }
 
     /** The priority in the current user property; -1 if it is not one, or is written so that it could not be told again. */
@@ -88,13 +101,14 @@ public final class PublishToRecord {
         return value > 255 ? -1 : value;
     }
 
-    private static long seconds(ByteBuf in, int start, int length) {
+    /** Digits as a number; -1 if they are none, or more than {@code max}. */
+    private static long number(ByteBuf in, int start, int length, long max) {
         long value = length == 0 || length > 12 ? -1 : 0;
         for (int i = start; i < start + length && value >= 0; i++) {
             int digit = in.getByte(i) - '0';
             value = digit < 0 || digit > 9 ? -1 : value * 10 + digit;
         }
-        return value > MessageHeaders.MAX_SECONDS ? -1 : value;
+        return value > max ? -1 : value;
     }
 
     /**

@@ -100,7 +100,7 @@ public final class RoutingBroker implements Broker, AutoCloseable {
         });
         queues.republisher(new Republishing(
                 new DeadLetters(shard, clock, catalog::table), new DueMessages(shard, clock, catalog::table)));
-        Bridges started = new Bridges(engine, shard, clock, catalog::table);
+        Bridges started = new Bridges(engine, shard, clock, catalog::table, this::delayed);
         onShard(() -> {
             bridges = started;
             for (String vhost : hosts.keySet()) {
@@ -111,6 +111,11 @@ public final class RoutingBroker implements Broker, AutoCloseable {
             }
             started.forgetUnknown();
         });
+    }
+
+    private TargetSet delayed(String vhost) {
+        CatalogVirtualHost host = hosts.get(vhost);
+        return host == null ? TargetSet.EMPTY : host.delayed();
     }
 
     /** The queue in which delayed messages of a virtual host wait; it has no name. */

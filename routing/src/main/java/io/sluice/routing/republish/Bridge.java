@@ -36,6 +36,7 @@ import org.slf4j.LoggerFactory;
  * Passes the records of one partition of a stream on to an exchange. Each step publishes the copies of at most one batch
  * together with the cursor behind them, in one pass of the shard, so that after any crash the stored copies and the cursor
  * agree: every record is passed on to queues and streams exactly once. Direct subscribers get theirs when the step is stored.
+ * A record that asks to be delivered later waits with the delayed messages, and goes to the exchange when it is due.
  * One step is in flight at a time. Confined to the shard thread.
  *
  * <p>States: idle (all read) → reading → publishing → idle or reading; waiting (refused for overload or a full disk) →
@@ -46,6 +47,9 @@ final class Bridge implements AdvanceListener {
 
     private static final byte[] DURABLE = {'1'};
 
+    /** Longest delay, ms: ten years, as at the doors. */
+    private static final long MAX_DELAY = 315_360_000_000L;
+
     /** Bytes of copies after which a step ends. */
     private static final int STEP_BYTES = 1 << 20;
 
@@ -54,6 +58,7 @@ final class Bridge implements AdvanceListener {
     private final ShardProxy shard;
     private final Clock clock;
     private final Supplier<@Nullable RoutingTable> table;
+    private final Route later;
     private final Caller caller;
     private final byte[] cursorKey;
     private final DirectDispatch dispatch = new DirectDispatch();
@@ -70,13 +75,15 @@ final class Bridge implements AdvanceListener {
             long next,
             ShardProxy shard,
             Clock clock,
-            Supplier<@Nullable RoutingTable> table) {
+            Supplier<@Nullable RoutingTable> table,
+            Route later) {
         this.spec = spec;
         this.partition = partition;
         this.next = Math.max(next, partition.logStartOffset());
         this.shard = shard;
         this.clock = clock;
         this.table = table;
+        this.later = later;
         this.caller = Caller.broker(spec.vhost());
         this.cursorKey = new BridgeCursors.Key(spec.number(), partition.id().index()).encode();
     }
@@ -172,9 +179,11 @@ final class Bridge implements AdvanceListener {
 
     private boolean route(RoutingTable now, PublishBatch batch, Step step, long offset) {
         String key = routingKey();
+        long time = clock.epochMillis();
+        long wait = Math.min(MAX_DELAY, RecordCopy.dueAt(record, time) - time);
         Route route;
         try {
-            route = now.route(spec.exchange(), key, 1, record);
+            route = wait > 0 ? later : now.route(spec.exchange(), key, 1, record);
         } catch (RoutingException e) {
             LOG.warn(
                     "bridge from stream '{}': offset {} is not passed on: {}",
@@ -196,7 +205,7 @@ final class Bridge implements AdvanceListener {
         long expiresAt = RecordCopy.expiresAt(record);
         batch.options(
                 RecordCopy.priority(record),
-                expiresAt < 0 ? PublishBatch.FOREVER : Math.max(0, expiresAt - clock.epochMillis()));
+                wait > 0 ? wait : expiresAt < 0 ? PublishBatch.FOREVER : Math.max(0, expiresAt - time));
         ByteBuf out = batch.buffer();
         RecordCopy.fields(out, record);
         batch.headers();

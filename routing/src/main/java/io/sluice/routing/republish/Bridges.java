@@ -10,6 +10,8 @@ import io.sluice.log.LogException;
 import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
 import io.sluice.message.RecordFields;
+import io.sluice.queue.TargetSet;
+import io.sluice.routing.Route;
 import io.sluice.routing.RoutingTable;
 import io.sluice.routing.replay.InternalStreams;
 import io.sluice.shard.PublishBatch;
@@ -37,11 +39,23 @@ public final class Bridges {
     private final ShardProxy shard;
     private final Clock clock;
     private final Function<String, @Nullable RoutingTable> tables;
+    private final Function<String, TargetSet> delayed;
     private final Map<BridgeCursors.Key, Long> cursors;
     private final Map<String, Map<BridgeCursors.Key, Bridge>> running = new HashMap<>();
 
-    /** Reads the cursors, blocking; before traffic. */
-    public Bridges(LogEngine engine, ShardProxy shard, Clock clock, Function<String, @Nullable RoutingTable> tables) {
+    /**
+     * Reads the cursors, blocking; before traffic.
+     *
+     * @param tables newest table of a virtual host, null if it is gone
+     * @param delayed where messages of a virtual host wait that are to be delivered later
+     */
+    public Bridges(
+            LogEngine engine,
+            ShardProxy shard,
+            Clock clock,
+            Function<String, @Nullable RoutingTable> tables,
+            Function<String, TargetSet> delayed) {
+        this.delayed = delayed;
         this.engine = engine;
         this.shard = shard;
         this.clock = clock;
@@ -110,8 +124,14 @@ public final class Bridges {
         long first = key.partition() < spec.startOffsets().size()
                 ? spec.startOffsets().get(key.partition())
                 : 0;
-        Bridge bridge =
-                new Bridge(spec, partition, cursor == null ? first : cursor, shard, clock, () -> tables.apply(vhost));
+        Bridge bridge = new Bridge(
+                spec,
+                partition,
+                cursor == null ? first : cursor,
+                shard,
+                clock,
+                () -> tables.apply(vhost),
+                new Route(delayed.apply(vhost), Route.NONE.direct()));
         present.put(key, bridge);
         bridge.start();
     }

@@ -73,6 +73,19 @@ final class RecordCopy {
     }
 
     /**
+     * When a record of a stream asks to be delivered, epoch ms; 0 = at once. A delay counts from the time of the record. Moves the
+     * header cursor.
+     */
+    static long dueAt(RecordView record, long now) {
+        if (record.findHeader(MessageHeaders.DELIVER_AT)) {
+            return Math.max(0, record.headerAsLong(0));
+        }
+        long delay = record.findHeader(MessageHeaders.DELAY) ? record.headerAsLong(0) : 0;
+        long from = record.timestamp() < 0 ? now : record.timestamp();
+        return delay <= 0 ? 0 : delay > Long.MAX_VALUE - from ? Long.MAX_VALUE : from + delay;
+    }
+
+    /**
      * Writes the record's headers but its routing record and the time at which it was due.
      *
      * @return headers written

@@ -225,9 +225,9 @@ class CrossProtocolIT {
 
         try (KafkaProducer<String, String> producer =
                 new KafkaProducer<>(settings(), new StringSerializer(), new StringSerializer())) {
-            send(producer, "amqp", Map.of("sl.topic", "forged/1", "sl.orig", "zzz", "sl.from", "amqp091"));
-            send(producer, "mqtt", Map.of("sl.topic", "forged/2", "sl.orig", "zzz", "sl.from", "mqtt5"));
-            send(producer, "wildcard", Map.of("sl.topic", "forged/#"));
+            send(producer, "forged", "amqp", Map.of("sl.topic", "forged/1", "sl.orig", "zzz", "sl.from", "amqp091"));
+            send(producer, "forged", "mqtt", Map.of("sl.topic", "forged/2", "sl.orig", "zzz", "sl.from", "mqtt5"));
+            send(producer, "forged", "wildcard", Map.of("sl.topic", "forged/#"));
         }
 
         // A topic that no client could publish to is none: the stream's name says where it goes.
@@ -238,9 +238,36 @@ class CrossProtocolIT {
         }
     }
 
-    private static void send(KafkaProducer<String, String> producer, String value, Map<String, String> headers)
+    @Test
+    void aKafkaProducerSaysWhenOthersGetItsRecord() throws Exception {
+        consume("later-queue", "later.#");
+        subscribe("later/#");
+        channel.queueDeclare("later", true, false, false, Map.of("x-queue-type", "stream"));
+        broker.addRoute("stream:later", "exchange:amq.topic");
+
+        long start = System.currentTimeMillis();
+        try (KafkaProducer<String, String> producer =
+                new KafkaProducer<>(settings(), new StringSerializer(), new StringSerializer())) {
+            send(producer, "later", "third", Map.of("sl.deliver-at", Long.toString(start + 1_500)));
+            send(producer, "later", "second", Map.of("sl.delay", "500"));
+            send(producer, "later", "first", Map.of("sl.deliver-at", Long.toString(start - 10_000)));
+        }
+
+        assertThat(readStream("later", 3))
+                .as("the log has them at once")
+                .extracting(ConsumerRecord::value)
+                .containsExactly("third", "second", "first");
+        for (String body : List.of("first", "second", "third")) {
+            assertThat(next(queued).getBody()).isEqualTo(body.getBytes(UTF_8));
+            assertThat(next(subscribed).getPayloadAsBytes()).isEqualTo(body.getBytes(UTF_8));
+        }
+        assertThat(System.currentTimeMillis() - start).isGreaterThanOrEqualTo(1_500);
+    }
+
+    private static void send(
+            KafkaProducer<String, String> producer, String stream, String value, Map<String, String> headers)
             throws Exception {
-        ProducerRecord<String, String> record = new ProducerRecord<>("forged", "p/+", value);
+        ProducerRecord<String, String> record = new ProducerRecord<>(stream, "p/+", value);
         headers.forEach((name, text) -> record.headers().add(name, text.getBytes(UTF_8)));
         producer.send(record).get(10, TimeUnit.SECONDS);
     }
