@@ -22,6 +22,7 @@ import io.sluice.queue.index.BlockStore;
  * <tr><td>prepare, endPrepared</td><td>in flight → as ack, release or reject, or → returned; in between it is nobody's</td></tr>
  * <tr><td>refuse</td><td>(new) → dying or settled</td></tr>
  * <tr><td>deadLettered</td><td>dying → settled</td></tr>
+ * <tr><td>beginReplacing, endReplacing</td><td>dying → settled with its copy, or → dying</td></tr>
  * <tr><td>purge</td><td>fresh, returned, postponed → settled</td></tr>
  * </table>
  *
@@ -386,6 +387,21 @@ public final class DeliveryMachine {
         unsettled.endPrepared(deliveryId, committed, now, effects);
     }
 
+    /**
+     * The copy of a dying message is on its way to the disk, and in the same pass the settlement of the message. Until {@link
+     * #endReplacing} it does not show in {@link #visitDelivered}.
+     *
+     * @return false if it is not dying
+     */
+    public boolean beginReplacing(long deliveryId) {
+        return unsettled.beginReplacing(deliveryId);
+    }
+
+    /** Settles the message; if copy and settlement were not {@code stored} it is dying as before. */
+    public void endReplacing(long deliveryId, boolean stored, DeliveryEffects effects) {
+        unsettled.endReplacing(deliveryId, stored, effects);
+    }
+
     /** The copy of a dying message is stored (or has nowhere to go). */
     public void deadLettered(long deliveryId, DeliveryEffects effects) {
         unsettled.deadLettered(deliveryId, effects);
@@ -433,7 +449,7 @@ public final class DeliveryMachine {
 
     /**
      * Unsettled messages that were delivered, returned ones included, unsorted. What a transaction has set aside shows as it will
-     * be after the commit.
+     * be after the commit, and a message being replaced not at all.
      */
     public void visitDelivered(DeliveredVisitor visitor) {
         unsettled.visit(visitor);

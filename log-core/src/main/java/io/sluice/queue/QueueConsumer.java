@@ -1,5 +1,8 @@
 package io.sluice.queue;
 
+import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
+
 /**
  * One consumer's end of a queue. All methods may be called on any one thread (the connection's event loop) and are messages
  * to the shard, in call order; settlements made within one turn of the loop travel together after {@link #flush}.
@@ -37,10 +40,11 @@ public interface QueueConsumer {
     void flush();
 
     /**
-     * Completes on the shard thread when everything flushed before is applied and in the journal, at durability {@code os}; if
-     * the disk is exhausted, when there is space again. After a failed sync nothing is journaled any more and it completes.
+     * Flushes; completes on the shard thread when everything flushed so far is applied and in the journal, at durability {@code os};
+     * if the disk is exhausted, when there is space again. Fails with a {@link io.sluice.log.LogException} where the journal will
+     * not take it: FENCED after a failed write or sync, CLOSED at the end of the shard.
      */
-    void barrier(Runnable applied);
+    CompletionStage<@Nullable Void> barrier();
 
     /**
      * Takes back the credit granted before; nothing more is delivered until credit is granted again. Unsettled deliveries stay

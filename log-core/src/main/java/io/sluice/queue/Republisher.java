@@ -7,7 +7,8 @@ import io.sluice.log.record.BatchView;
 public interface Republisher {
     /**
      * Publishes a copy of the record to the queue's dead-letter target with the death added to its history. Runs on the shard
-     * thread; must not block. The original is settled only after {@link Outcome#settled} (append first, settle second).
+     * thread; must not block. The original is settled with the batch that names it in {@link
+     * io.sluice.shard.PublishBatch#inPlaceOf}, in the same pass; else after {@link Outcome#settled}.
      *
      * @param source batch holding the record; retained for the duration of the call only
      */

@@ -20,6 +20,9 @@ final class UnsettledDeliveries {
     private static final int PREPARED = -2;
 
     private static final Settlement[] SETTLEMENTS = Settlement.values();
+    /** Holder of a dying message whose settlement is on its way to the disk, together with its copy. */
+    private static final int REPLACED = PREPARED - SETTLEMENTS.length;
+
     /** No state of a message. */
     private static final long GONE = -1;
 
@@ -153,7 +156,7 @@ final class UnsettledDeliveries {
     void endPrepared(long deliveryId, boolean committed, long now, DeliveryEffects effects) {
         int slot = deliveryId <= 0 ? -1 : inFlight.find(deliveryId);
         int holder = slot < 0 ? DYING : inFlight.consumer(slot);
-        if (holder > PREPARED) {
+        if (holder > PREPARED || holder == REPLACED) {
             return;
         }
         if (!committed) {
@@ -184,6 +187,24 @@ final class UnsettledDeliveries {
     void deadLettered(long deliveryId, DeliveryEffects effects) {
         if (ack(DYING, deliveryId, effects)) {
             dying--;
+        }
+    }
+
+    boolean beginReplacing(long deliveryId) {
+        int slot = find(DYING, deliveryId);
+        if (slot >= 0) {
+            inFlight.update(slot, inFlight.state(slot), REPLACED);
+        }
+        return slot >= 0;
+    }
+
+    void endReplacing(long deliveryId, boolean stored, DeliveryEffects effects) {
+        int slot = find(REPLACED, deliveryId);
+        if (slot >= 0) {
+            inFlight.update(slot, inFlight.state(slot), DYING);
+            if (stored) {
+                deadLettered(deliveryId, effects);
+            }
         }
     }
 
@@ -283,13 +304,13 @@ final class UnsettledDeliveries {
         }
     }
 
-    /** What a transaction has set aside shows as it will be after the commit. */
+    /** What a transaction has set aside shows as it will be after the commit, and what is being replaced not at all. */
     void visit(DeliveredVisitor visitor) {
         for (int slot = 0; slot < inFlight.capacity(); slot++) {
             int holder = inFlight.consumer(slot);
             long state = inFlight.state(slot);
             if (inFlight.occupied(slot) && holder <= PREPARED) {
-                state = after(SETTLEMENTS[PREPARED - holder], state);
+                state = holder == REPLACED ? GONE : after(SETTLEMENTS[PREPARED - holder], state);
             }
             if (inFlight.occupied(slot) && state != GONE) {
                 visitor.visit(inFlight.sequence(slot), inFlight.position(slot), state, inFlight.expiry(slot));

@@ -7,6 +7,8 @@ import io.sluice.queue.QueueRef.ConsumerSpec;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /** A consumer's end of a queue: gathers settlements on its event loop and hands them over in one message per flush. */
@@ -117,9 +119,11 @@ final class ConsumerHandle implements QueueConsumer {
     }
 
     @Override
-    public void barrier(Runnable applied) {
+    public CompletionStage<@Nullable Void> barrier() {
         flush();
+        CompletableFuture<@Nullable Void> applied = new CompletableFuture<>();
         loop.put((Runnable) () -> queue.barrier(applied));
+        return applied;
     }
 
     @Override

@@ -216,7 +216,9 @@ final class CoreShard implements ShardProxy, ShardLoop.Handler {
     @Override
     public void failed(Throwable error) {
         LOG.error("The core shard met a broken invariant", error);
-        pipeline.failAll(new LogException(Reason.FENCED, "the shard stopped after an internal error: " + error));
+        LogException failure = new LogException(Reason.FENCED, "the shard stopped after an internal error: " + error);
+        pipeline.failAll(failure);
+        queues.endBarriers(failure);
         out.post();
     }
 

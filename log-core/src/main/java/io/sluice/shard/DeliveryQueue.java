@@ -58,6 +58,9 @@ final class DeliveryQueue implements DeliveryEffects {
     private boolean closed;
     private boolean released;
     private boolean dispatching;
+    /** What the machine says now is in the journal. */
+    private boolean journaling;
+
     private long unusedSince;
     /** Kept by {@link QueueTimers}. */
     QueueTimers.@Nullable Timer timer;
@@ -240,13 +243,41 @@ final class DeliveryQueue implements DeliveryEffects {
     /** A transaction that has set a delivery aside is over. */
     void endPrepared(long deliveryId, boolean committed) {
         if (!closed) {
+            journaling = committed;
             machine.endPrepared(deliveryId, committed, retryTime(), this);
+            journaling = false;
             queues.markDirty(this);
         }
     }
 
-    void barrier(Runnable applied) {
-        queues.barrier(applied);
+    /** The copy of a dying message goes to the log, its settlement with it; false if it is not dying any more. */
+    boolean beginReplacing(long deliveryId) {
+        return !closed && machine.beginReplacing(deliveryId);
+    }
+
+    /** Copy and settlement are {@code stored}, or neither. */
+    void endReplacing(long deliveryId, boolean stored) {
+        if (!closed) {
+            journaling = stored;
+            machine.endReplacing(deliveryId, stored, this);
+            journaling = false;
+            queues.markDirty(this);
+        }
+    }
+
+    /** True if what becomes of the message must be known after a restart. */
+    boolean isJournaled(long position) {
+        return durable && Reference.partition(position) != Reference.MEMORY_PARTITION;
+    }
+
+    void barrier(CompletableFuture<@Nullable Void> applied) {
+        queues.barrier(error -> {
+            if (error == null) {
+                applied.complete(null);
+            } else {
+                applied.completeExceptionally(error);
+            }
+        });
     }
 
     void stop(ConsumerHandle consumer) {
@@ -293,7 +324,8 @@ final class DeliveryQueue implements DeliveryEffects {
             if (dispatch()) {
                 queues.markDirty(this);
             }
-            current.complete(handle.stats());
+            QueueStats stats = handle.stats();
+            queues.atEndOfTurn(() -> current.complete(stats));
         });
     }
 
@@ -305,7 +337,7 @@ final class DeliveryQueue implements DeliveryEffects {
                 queues.markUnjournaled(this);
             }
             queues.markDirty(this);
-            queues.barrier(() -> purged.complete(count));
+            queues.barrier(DeliveryQueues.completing(purged, count));
         });
     }
 
@@ -491,7 +523,7 @@ final class DeliveryQueue implements DeliveryEffects {
                 Reference.offset(position),
                 Reference.deliveryCount(state),
                 Reference.redelivered(state));
-        if (durable && !settled && Reference.partition(position) != Reference.MEMORY_PARTITION) {
+        if (!settled && isJournaled(position)) {
             if (ownDelta().delivered(position, priorityKey(state))) {
                 queues.markUnjournaled(this);
             }
@@ -510,7 +542,7 @@ final class DeliveryQueue implements DeliveryEffects {
     @Override
     public void settled(long position) {
         queues.forget(position);
-        if (durable && Reference.partition(position) != Reference.MEMORY_PARTITION) {
+        if (!journaling && isJournaled(position)) {
             ownDelta().settled(position);
             queues.markUnjournaled(this);
         }
@@ -518,7 +550,7 @@ final class DeliveryQueue implements DeliveryEffects {
 
     @Override
     public void failed(long position, int deliveryCount) {
-        if (durable && Reference.partition(position) != Reference.MEMORY_PARTITION) {
+        if (!journaling && isJournaled(position)) {
             ownDelta().failed(position, deliveryCount);
             queues.markUnjournaled(this);
         }
@@ -526,7 +558,7 @@ final class DeliveryQueue implements DeliveryEffects {
 
     @Override
     public void postponed(long position, long due) {
-        if (durable && Reference.partition(position) != Reference.MEMORY_PARTITION) {
+        if (isJournaled(position)) {
             ownDelta().postponed(position, due);
             queues.markUnjournaled(this);
         }

@@ -20,6 +20,7 @@ import io.sluice.queue.state.RecoveredState;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -61,7 +62,8 @@ final class DeliveryQueues implements Queues {
 
     private ArrayList<DeliveryQueue> dirty = new ArrayList<>();
     private ArrayList<DeliveryQueue> dispatching = new ArrayList<>();
-    private final ArrayList<Runnable> barriers = new ArrayList<>();
+    private final ArrayList<Pass.JournalEntry> barriers = new ArrayList<>();
+    private final ArrayList<Runnable> atEndOfTurn = new ArrayList<>();
     private final ArrayList<DeliveryQueue> retrying = new ArrayList<>();
     private long now;
     private Consumer<QueueSpec> expiry = queue -> {};
@@ -315,11 +317,44 @@ final class DeliveryQueues implements Queues {
     }
 
     /**
-     * Runs at the end of the turn in which everything before is applied, dispatched and journaled; later if the journal has to
-     * wait for disk space.
+     * Told at the end of the turn in which everything before is applied, dispatched and journaled; later if the journal has to
+     * wait for disk space. Told the error if the journal will not take it.
      */
-    void barrier(Runnable applied) {
-        follow(() -> barriers.add(applied));
+    void barrier(Pass.JournalEntry applied) {
+        follow(() -> {
+            barriers.add(applied);
+            LogException failure = pipeline().failure();
+            if (failure != null) {
+                endBarriers(failure);
+            }
+        });
+    }
+
+    /** Completes the future as the barrier goes. */
+    static <T> Pass.JournalEntry completing(CompletableFuture<T> future, T value) {
+        return error -> {
+            if (error == null) {
+                future.complete(value);
+            } else {
+                future.completeExceptionally(error);
+            }
+        };
+    }
+
+    /** Nothing more is journaled. */
+    void endBarriers(@Nullable LogException error) {
+        List<Pass.JournalEntry> ended = List.copyOf(barriers);
+        barriers.clear();
+        ended.forEach(barrier -> barrier.written(error));
+    }
+
+    /** Runs at the end of the turn, when the journal has what it takes; at once if it takes nothing any more. */
+    void atEndOfTurn(Runnable told) {
+        if (pipeline().failure() == null) {
+            atEndOfTurn.add(told);
+        } else {
+            told.run();
+        }
     }
 
     /** The batch holding this message if it is in memory, retained. */
@@ -370,12 +405,14 @@ final class DeliveryQueues implements Queues {
             }
         }
         now.clear();
-        if (journal().write()) {
-            for (int i = 0; i < barriers.size(); i++) {
-                barriers.get(i).run();
-            }
-            barriers.clear();
+        LogException refusal = journal().write();
+        if (!barriers.isEmpty() && (refusal == null || refusal.reason() != Reason.DISK_FULL)) {
+            endBarriers(refusal);
         }
+        for (int i = 0; i < atEndOfTurn.size(); i++) {
+            atEndOfTurn.get(i).run();
+        }
+        atEndOfTurn.clear();
         truncate();
         journal().advance();
         forgetSome();
@@ -445,6 +482,7 @@ final class DeliveryQueues implements Queues {
     /** Frees memory; called once at the end. */
     void stop() {
         dying.stop();
+        endBarriers(pipeline().failure());
         for (QueueHandle handle : byId.values()) {
             handle.queue().release();
         }
@@ -513,14 +551,7 @@ final class DeliveryQueues implements Queues {
             deleted.complete(ready);
             return;
         }
-        long count = ready;
-        journal().deleted(id.value(), error -> {
-            if (error == null) {
-                deleted.complete(count);
-            } else {
-                deleted.completeExceptionally(error);
-            }
-        });
+        journal().deleted(id.value(), completing(deleted, ready));
     }
 
     private boolean drop(long id) {

@@ -1,11 +1,16 @@
 package io.sluice.shard;
 
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.sluice.io.Clock;
+import io.sluice.log.Durability;
 import io.sluice.log.LogException;
+import io.sluice.log.LogPartition;
 import io.sluice.log.record.BatchView;
 import io.sluice.queue.DeathReason;
 import io.sluice.queue.Reference;
 import io.sluice.queue.Republisher;
+import io.sluice.queue.state.QueueDelta;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import org.jspecify.annotations.Nullable;
@@ -14,8 +19,8 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
 
 /**
- * Messages on their way to a dead-letter target. Each is read, given to the {@link Republisher} and settled when its copy is
- * stored; whatever fails on the way is tried again, a second later at the earliest and not while nothing can be stored. Shard
+ * Messages on their way to a dead-letter target. Each is read, given to the {@link Republisher} and settled in the pass that stores
+ * its copy, so that a restart finds the one or the other; whatever fails on the way is tried again, a second later at the earliest and not while nothing can be stored. Shard
  * thread.
  */
 final class DyingMessages {
@@ -35,7 +40,7 @@ final class DyingMessages {
         this.clock = clock;
     }
 
-    private final class Dying implements Republisher.Outcome {
+    final class Dying implements Republisher.Outcome {
         private final DeliveryQueue queue;
         private final long deliveryId;
         private final long position;
@@ -82,6 +87,30 @@ final class DyingMessages {
                     retry(e);
                 }
             }
+        }
+
+        /**
+         * Its copy was staged in this pass: adds its settlement, for partition {@code state}, no more durable than the copy asks
+         * for.
+         */
+        void stage(Pass pass, LogPartition state, long timestamp) {
+            if (!queue.beginReplacing(deliveryId)) {
+                return;
+            }
+            pass.replaced.add(this);
+            if (queue.isJournaled(position)) {
+                ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
+                QueueDelta delta = new QueueDelta();
+                delta.settled(position);
+                delta.write(value, queue.spec().id().value());
+                pass.settlements(state).add(value, timestamp, Durability.OS);
+                value.release();
+            }
+        }
+
+        /** Copy and settlement are stored, or neither. */
+        void endReplacing(boolean stored) {
+            queue.endReplacing(deliveryId, stored);
         }
 
         @Override

@@ -34,7 +34,9 @@ final class Pass {
     final @Nullable OpenBatch[] home;
     final ArrayList<StreamBatch> streams = new ArrayList<>();
     final ArrayList<StagedTransaction> transactions = new ArrayList<>(0);
-    /** Journal records of the settlements of transactions. */
+    /** What messages of the pass take the place of. */
+    final ArrayList<DyingMessages.Dying> replaced = new ArrayList<>(0);
+    /** Journal records of the settlements of transactions, and of what is replaced. */
     @Nullable
     OpenBatch settlements;
 
@@ -242,12 +244,26 @@ final class Pass {
         }
     }
 
-    /** Settlements of the transactions take effect, or their deliveries go back. */
-    void endTransactions(boolean committed) {
+    /** The batch for journal records that go with the publishes, to partition {@code state}. */
+    OpenBatch settlements(LogPartition state) {
+        OpenBatch batch = settlements;
+        if (batch == null) {
+            batch = new OpenBatch(state);
+            settlements = batch;
+        }
+        return batch;
+    }
+
+    /** Settlements of transactions take effect, or their deliveries go back; what is replaced is settled, or dying as before. */
+    void endSettlements(boolean committed) {
         for (int i = 0; i < transactions.size(); i++) {
             transactions.get(i).end(committed);
         }
         transactions.clear();
+        for (int i = 0; i < replaced.size(); i++) {
+            replaced.get(i).endReplacing(committed);
+        }
+        replaced.clear();
     }
 
     /** Makes the object ready for the next pass. */
@@ -262,6 +278,7 @@ final class Pass {
         Arrays.fill(home, null);
         streams.clear();
         transactions.clear();
+        replaced.clear();
         settlements = null;
         state = null;
         memory = null;

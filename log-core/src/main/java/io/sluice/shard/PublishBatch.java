@@ -5,6 +5,7 @@ import io.netty.buffer.ByteBufAllocator;
 import io.sluice.access.Caller;
 import io.sluice.log.Durability;
 import io.sluice.queue.Reference;
+import io.sluice.queue.Republisher;
 import io.sluice.queue.TargetSet;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -56,6 +57,7 @@ public final class PublishBatch {
     private long[] numbers = new long[capacity * NUMBERS];
     private Object[] settings = new Object[capacity * SETTINGS];
     private @Nullable BitSet refused;
+    private Republisher.@Nullable Outcome original;
 
     public PublishBatch(Caller caller, Completion completion, ByteBufAllocator allocator, int sizeHint) {
         this.caller = caller;
@@ -69,6 +71,18 @@ public final class PublishBatch {
 
     public Completion completion() {
         return completion;
+    }
+
+    /**
+     * The dead letter or delayed message that this batch takes the place of: it is settled in the pass that stores the batch, so that
+     * a restart finds the one or the other. Its outcome is told all the same, once the completion runs.
+     */
+    public void inPlaceOf(Republisher.Outcome replaced) {
+        original = replaced;
+    }
+
+    Republisher.@Nullable Outcome original() {
+        return original;
     }
 
     /** Starts a message. */

@@ -48,6 +48,7 @@ final class PublishPipeline {
 
     private Pass open;
     private long lastNumber;
+    private long settlementBytes;
     private @Nullable LogException failure;
 
     PublishPipeline(
@@ -83,6 +84,11 @@ final class PublishPipeline {
         return staging.homeBytes();
     }
 
+    /** Bytes of journal records that went with publishes so far. */
+    long settlementBytes() {
+        return settlementBytes;
+    }
+
     /** Order of the next message for a home partition; see {@link TargetSet}. */
     int nextOrder() {
         return staging.nextOrder();
@@ -111,6 +117,9 @@ final class PublishPipeline {
         if (refusal == null) {
             staging.stage(open, batch, false);
             batch.releaseBuffer();
+            if (batch.original() instanceof DyingMessages.Dying original) {
+                original.stage(open, state, clock.epochMillis());
+            }
             return;
         }
         batch.releaseBuffer();
@@ -145,11 +154,11 @@ final class PublishPipeline {
     }
 
     /**
-     * Commits what is open if it holds a transaction: what a checkpoint says of deliveries that a transaction has set aside is true
-     * only behind it.
+     * Commits what is open if it holds settlements: what a checkpoint says of deliveries that a transaction has set aside, or of
+     * messages that are being replaced, is true only behind it.
      */
-    void sealTransactions() {
-        if (!open.transactions.isEmpty()) {
+    void sealSettlements() {
+        if (!open.transactions.isEmpty() || !open.replaced.isEmpty()) {
             seal();
         }
     }
@@ -349,10 +358,13 @@ final class PublishPipeline {
         Pass pass = open;
         open = free.isEmpty() ? new Pass(home.length) : free.removeFirst();
         journalCreated(pass);
+        if (pass.settlements != null) {
+            settlementBytes += pass.settlements.sizeInBytes();
+        }
         pass.appendPublishes();
         if (pass.error != null) {
             // at once: a checkpoint must not take what they have set aside for settled
-            pass.endTransactions(false);
+            pass.endSettlements(false);
         }
         pass.appendProduces();
         appendJournal(pass);
@@ -388,7 +400,7 @@ final class PublishPipeline {
         if (error == null) {
             feedQueues(pass);
         }
-        pass.endTransactions(error == null);
+        pass.endSettlements(error == null);
         for (int i = 0; i < pass.publishes.size(); i++) {
             PublishBatch batch = pass.publishes.get(i);
             out.of(batch.completion().executor()).published(batch, error);

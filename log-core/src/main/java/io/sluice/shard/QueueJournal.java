@@ -84,10 +84,15 @@ final class QueueJournal {
         }
     }
 
-    /** Writes down what queues did since the last time; false if it has to wait for disk space. */
-    boolean write() {
+    /**
+     * Writes down what queues did since the last time.
+     *
+     * @return why it is not written, null if it is; after DISK_FULL it waits for space
+     */
+    @Nullable
+    LogException write() {
         if (unjournaled.isEmpty() || pipeline.failure() != null) {
-            return true;
+            return pipeline.failure();
         }
         OpenBatch batch = new OpenBatch(state);
         ByteBuf value = PooledByteBufAllocator.DEFAULT.buffer();
@@ -112,7 +117,7 @@ final class QueueJournal {
                 LOG.warn("Settlements stay in memory until the journal takes them: {}", e.getMessage());
             }
             refused = true;
-            return e.reason() != LogException.Reason.DISK_FULL;
+            return e;
         } finally {
             value.release();
         }
@@ -124,7 +129,11 @@ final class QueueJournal {
             unjournaled.get(i).journaled();
         }
         unjournaled.clear();
-        return true;
+        return null;
+    }
+
+    private long bytes() {
+        return bytes + pipeline.settlementBytes();
     }
 
     /** True if so much was written that a checkpoint is worth it, and none is being written. */
@@ -132,7 +141,7 @@ final class QueueJournal {
         long bound = Math.max(checkpointBytes, 4 * lastCheckpointBytes);
         return checkpoint == null
                 && pipeline.failure() == null
-                && (bytes - bytesAtCheckpoint > bound || pipeline.homeBytes() - homeBytesAtCheckpoint > bound);
+                && (bytes() - bytesAtCheckpoint > bound || pipeline.homeBytes() - homeBytesAtCheckpoint > bound);
     }
 
     /** True if the newest checkpoint was written to its end. */
@@ -147,7 +156,7 @@ final class QueueJournal {
         checkpoint = writer;
         written = false;
         checkpointStart = state.logEndOffset();
-        bytesAtStart = bytes;
+        bytesAtStart = bytes();
         homeBytesAtStart = pipeline.homeBytes();
     }
 
@@ -164,7 +173,7 @@ final class QueueJournal {
         long now = clock.epochMillis();
         OpenBatch batch = new OpenBatch(state);
         try {
-            pipeline.sealTransactions();
+            pipeline.sealSettlements();
             boolean last = writer.write(slice, value -> batch.add(value, now, Durability.GROUP));
             batch.append();
             sliceOnItsWay = true;
@@ -182,7 +191,7 @@ final class QueueJournal {
             abandon();
             if (e.reason() != LogException.Reason.DISK_FULL) {
                 // an index cannot be read: what the next attempt writes may be in vain, too
-                bytesAtCheckpoint = bytes;
+                bytesAtCheckpoint = bytes();
                 homeBytesAtCheckpoint = pipeline.homeBytes();
             }
             return false;

@@ -77,12 +77,7 @@ final class StagedTransaction {
         StagedTransaction staged = new StagedTransaction(transaction);
         pass.transactions.add(staged);
         if (!staged.journal.isEmpty()) {
-            OpenBatch settlements = pass.settlements;
-            if (settlements == null) {
-                settlements = new OpenBatch(state);
-                pass.settlements = settlements;
-            }
-            staged.write(settlements, timestamp);
+            staged.write(pass.settlements(state), timestamp);
         }
     }
 

@@ -55,6 +55,7 @@ abstract class CoreFixture {
 
     @AfterEach
     void close() {
+        engine.releaseSync();
         cores.forEach(Core::close);
         eventLoop.shutdownNow();
     }
@@ -112,7 +113,9 @@ abstract class CoreFixture {
     }
 
     void crash() {
+        MemoryEngine dead = engine;
         engine = engine.afterCrash();
+        dead.fenced = true;
         core = start(CoreSettings.DEFAULT);
     }
 
@@ -135,7 +138,7 @@ abstract class CoreFixture {
         CompletableFuture<Void> applied = new CompletableFuture<>();
         eventLoop.execute(() -> {
             settlements.run();
-            consumer.barrier(() -> applied.complete(null));
+            consumer.barrier().thenRun(() -> applied.complete(null));
         });
         applied.get(5, TimeUnit.SECONDS);
     }

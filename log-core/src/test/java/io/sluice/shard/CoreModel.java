@@ -2,6 +2,7 @@ package io.sluice.shard;
 
 import static io.sluice.shard.Invariant.A_PASS_IS_ALL_OR_NOTHING;
 import static io.sluice.shard.Invariant.CONFIRMED_IS_NEVER_LOST;
+import static io.sluice.shard.Invariant.DEAD_LETTERS_ARE_NOT_REPEATED;
 import static io.sluice.shard.Invariant.DEAD_LETTER_REASON_IS_TRUE;
 import static io.sluice.shard.Invariant.DELAYED_ARRIVES;
 import static io.sluice.shard.Invariant.NOTHING_EXPIRED_IS_DELIVERED;
@@ -213,7 +214,7 @@ final class CoreModel {
             this.journaledFrom = journaledFrom;
         }
 
-        /** The client has its answer; {@code journaledTo} = -1 if the journal need not have it. */
+        /** The client has its answer, and the journal the purge before {@code journalEnd}. */
         void done(long journalEnd) {
             done = true;
             journaledTo = journalEnd;
@@ -698,8 +699,8 @@ final class CoreModel {
                                 copy.journaledFrom,
                                 copy.journaledTo);
             }
-            boolean over =
-                    queue.isOverLimit(held.deliveryCount()) || copy.displaced || held.rejected() || held.postponed();
+            // what is dying or postponed, or was until now, is shown before all that waits
+            boolean over = !held.fresh() || copy.displaced;
             ORDER_AMONG_FIRST_DELIVERIES.hold(
                     over || message.rank > last.getOrDefault(copy.priorityLevel(), 0L),
                     "queue %s recovered %s behind a later message: %s",
@@ -836,11 +837,23 @@ final class CoreModel {
                                                 && (!next.gone
                                                         || next.settled
                                                         || !next.queue.durable
-                                                        || next.message.confirmed && !survives(next.level, power)),
+                                                        || !survives(next.level, power)),
                                 "queue %s rejected m%s and its dead letter %s is not there",
                                 copy.queue.id,
                                 message.serial,
                                 next == null ? "?" : "m" + next.message.serial);
+                boolean replaced = next != null
+                        && next.queue.durable
+                        && !next.queue.deleted
+                        && (!next.gone
+                                || next.message.confirmed && survives(next.level, power) && !next.mayBeTurnedAway());
+                DEAD_LETTERS_ARE_NOT_REPEATED.hold(
+                        !there || !replaced,
+                        "queue %s holds m%s, and its dead letter is %s: %s",
+                        copy.queue.id,
+                        message.serial,
+                        next == null || next.gone ? "settled" : "there",
+                        next);
                 if (there) {
                     copy.successor = null;
                 } else {

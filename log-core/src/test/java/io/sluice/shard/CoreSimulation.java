@@ -27,7 +27,6 @@ import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Reference;
-import io.sluice.queue.ReferenceVisitor;
 import io.sluice.queue.RetryBackoff;
 import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
@@ -49,6 +48,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
+import java.util.function.Predicate;
 
 /**
  * One seed of the simulation: the real core on the real engine, on one thread, with a simulated disk, clock, and order of
@@ -571,8 +571,17 @@ final class CoreSimulation {
         // the journal has one bound for all that were delivered: what was dying undelivered may be below it
         Set<String> dying = new HashSet<>();
         before.stream().filter(h -> h.inFlight() && !h.redelivered()).forEach(h -> dying.add(h.value()));
-        List<String> held = keys(client, before, dying);
-        List<String> found = keys(client, now, dying);
+        // shown apart from those that it stands among, as is what comes back meanwhile; afterwards all are in one order
+        Set<String> delivered = new HashSet<>();
+        before.stream().filter(h -> !h.fresh()).forEach(h -> delivered.add(h.value()));
+        return isSame(client, before, now, dying, h -> !delivered.contains(h.value()))
+                && isSame(client, before, now, dying, h -> delivered.contains(h.value()));
+    }
+
+    private boolean isSame(
+            Client client, List<Held> before, List<Held> now, Set<String> dying, Predicate<Held> compared) {
+        List<String> held = keys(client, before.stream().filter(compared).toList(), dying);
+        List<String> found = keys(client, now.stream().filter(compared).toList(), dying);
         if (before.stream().anyMatch(Held::postponed)) {
             // one may have fallen due meanwhile, and stands in its place again
             held.sort(Comparator.naturalOrder());
@@ -752,8 +761,13 @@ final class CoreSimulation {
         }
     }
 
-    /** A reference of a queue's index and its message. */
+    /**
+     * A reference of a queue's index and its message.
+     *
+     * @param fresh not delivered since it came or was recovered; these are in order, and so are the others
+     */
     record Held(
+            boolean fresh,
             boolean onDisk,
             String value,
             int deliveryCount,
@@ -780,7 +794,7 @@ final class CoreSimulation {
         Set<Long> postponed = new HashSet<>();
         client.machine().visitPostponed((position, due) -> postponed.add(position));
         List<Long> before = positions(client);
-        inOrder(client.machine(), (position, state, expiry) -> {
+        inOrder(client.machine(), (position, state, expiry, fresh) -> {
             BatchView[] batch = new BatchView[1];
             boolean[] answered = {false};
             for (int attempt = 0; attempt < 3 && !answered[0]; attempt++) {
@@ -814,6 +828,7 @@ final class CoreSimulation {
                 return;
             }
             held.add(new Held(
+                    fresh,
                     Reference.partition(position) != Reference.MEMORY_PARTITION,
                     view.valueSlice().toString(StandardCharsets.UTF_8),
                     Reference.deliveryCount(state),
@@ -836,11 +851,15 @@ final class CoreSimulation {
 
     private List<Long> positions(Client client) {
         List<Long> positions = new ArrayList<>();
-        inOrder(client.machine(), (position, state, expiry) -> positions.add(position));
+        inOrder(client.machine(), (position, state, expiry, fresh) -> positions.add(position));
         return positions;
     }
 
-    private void inOrder(DeliveryMachine machine, ReferenceVisitor visitor) {
+    private interface HeldVisitor {
+        void visit(long position, long state, long expiry, boolean fresh);
+    }
+
+    private void inOrder(DeliveryMachine machine, HeldVisitor visitor) {
         try {
             show(machine, visitor);
         } catch (LogException e) {
@@ -850,10 +869,10 @@ final class CoreSimulation {
         }
     }
 
-    private static void show(DeliveryMachine machine, ReferenceVisitor visitor) {
+    private static void show(DeliveryMachine machine, HeldVisitor visitor) {
         TreeMap<Long, Runnable> delivered = new TreeMap<>();
         machine.visitDelivered((sequence, position, state, expiry) ->
-                delivered.put(sequence, () -> visitor.visit(position, state, expiry)));
+                delivered.put(sequence, () -> visitor.visit(position, state, expiry, false)));
         List<Runnable> fresh = new ArrayList<>();
         // collected first: a visitor lets the core work
         long from = 0;
@@ -861,7 +880,7 @@ final class CoreSimulation {
             from = machine.visitFresh(
                     from,
                     Integer.MAX_VALUE,
-                    (position, state, expiry) -> fresh.add(() -> visitor.visit(position, state, expiry)));
+                    (position, state, expiry) -> fresh.add(() -> visitor.visit(position, state, expiry, true)));
         }
         delivered.values().forEach(Runnable::run);
         fresh.forEach(Runnable::run);

@@ -337,12 +337,12 @@ class CoreTest extends CoreFixture {
         CompletableFuture<LogException> first = publish(queue, Durability.GROUP, "b");
         barrierOfShard();
         CompletableFuture<LogException> produced = produce(new PartitionId(id, 0), Durability.GROUP, "p");
-        CompletableFuture<Void> applied = new CompletableFuture<>();
-        eventLoop.execute(() -> {
-            consumer.ack(sink.got.get(0).id());
-            consumer.barrier(() -> applied.complete(null));
-        });
-        eventLoop.submit(() -> {}).get();
+        CompletableFuture<Void> applied = eventLoop
+                .submit(() -> {
+                    consumer.ack(sink.got.get(0).id());
+                    return consumer.barrier().toCompletableFuture();
+                })
+                .get();
         barrierOfShard();
         engine.releaseOne();
         first.get(5, TimeUnit.SECONDS);

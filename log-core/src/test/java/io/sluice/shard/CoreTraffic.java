@@ -476,6 +476,7 @@ final class CoreTraffic implements Republisher {
                 world.core.shard(),
                 outcome::settled,
                 () -> outcome.failed(new LogException(Reason.OVERLOADED, "not stored")));
+        batch.inPlaceOf(outcome);
         add(batch, message, new TargetSet(List.of(to.ref), List.of()), random.nextInt(12));
         if (submit(batch, messages)) {
             copy.successor = successor;
@@ -540,7 +541,7 @@ final class CoreTraffic implements Republisher {
         client.ref.purge(CoreSimulation.CALLER).whenComplete((n, error) -> {
             count[0] = error == null ? n : -2;
             if (error == null && life == world.life) {
-                purge.done(world.faulty ? -1 : journal.logEndOffset());
+                purge.done(journal.logEndOffset());
             }
         });
         world.quiesce(true);
@@ -717,8 +718,8 @@ final class CoreTraffic implements Republisher {
                 List<Failure> failed = List.copyOf(failures);
                 failures.clear();
                 LogPartition journal = world.journal();
-                end.barrier(() -> {
-                    if (life == world.life && !world.faulty) {
+                end.barrier().whenComplete((done, error) -> {
+                    if (life == world.life && error == null) {
                         settled.forEach(copy -> {
                             copy.journaledTo = journal.logEndOffset();
                         });

@@ -28,6 +28,8 @@ enum Invariant {
     LIMIT_HOLDS,
     /** Reason and failure count of a dead letter, and a publisher's refusal, are what happened. */
     DEAD_LETTER_REASON_IS_TRUE,
+    /** A restart finds a message or its dead letter, or what fell due of it, and not both. */
+    DEAD_LETTERS_ARE_NOT_REPEATED,
     /** What failed, or was given back with a time, is not delivered again before its time, as long as the journal kept that. */
     NOTHING_IS_RETRIED_EARLY,
     /** A delayed message is not published before its time, nor again in one life once that was confirmed. */

@@ -49,6 +49,11 @@ final class MemoryEngine implements LogEngine {
     volatile boolean cached = true;
     volatile boolean holdSync;
     volatile boolean noSpace;
+    /** No append finds space. */
+    volatile boolean refuseAll;
+    /** A sync failed: nothing is written any more. */
+    volatile boolean fenced;
+
     /** The next append finds no space. */
     final AtomicBoolean refuseNext = new AtomicBoolean();
 
@@ -204,6 +209,7 @@ final class MemoryEngine implements LogEngine {
 
         @Override
         public synchronized long commit(Runnable wakeUp) {
+            checkFence();
             last++;
             if (!group && inFlight.isEmpty()) {
                 completed = last;
@@ -217,6 +223,12 @@ final class MemoryEngine implements LogEngine {
             staged = false;
             group = false;
             return last;
+        }
+
+        private void checkFence() {
+            if (fenced) {
+                throw new LogException(LogException.Reason.FENCED, "the write-ahead log failed");
+            }
         }
 
         void sync() {
@@ -250,6 +262,7 @@ final class MemoryEngine implements LogEngine {
 
         @Override
         public synchronized long poll() {
+            checkFence();
             polled = completed;
             return completed;
         }
@@ -341,7 +354,7 @@ final class MemoryEngine implements LogEngine {
 
         @Override
         public synchronized Appended appendBuilt(BuiltBatch batch, Durability durability) {
-            if (engine.refuseNext.compareAndSet(true, false)) {
+            if (engine.refuseAll || engine.refuseNext.compareAndSet(true, false)) {
                 batch.release();
                 throw new LogException(LogException.Reason.DISK_FULL, "no space");
             }

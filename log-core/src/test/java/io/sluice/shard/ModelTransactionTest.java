@@ -65,7 +65,7 @@ class ModelTransactionTest {
     }
 
     private static Held held(int failures) {
-        return new Held(true, VALUE, failures, true, 0, 0, false, false, false, STAMP);
+        return new Held(true, true, VALUE, failures, true, 0, 0, false, false, false, STAMP);
     }
 
     private void givenUp(Settlement first, Settlement second) {

@@ -8,6 +8,8 @@ import io.sluice.queue.QueueConsumer;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.Settlement;
 import io.sluice.shard.Transaction;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
@@ -286,11 +288,9 @@ final class ChannelConsumer implements DeliverySink, Settler {
         }
     }
 
-    /** Runs {@code then} on the shard when the queue has done all that was asked so far, and counts accordingly. */
-    void afterwards(Runnable then) {
-        if (attachment != null) {
-            attachment.barrier(then);
-        }
+    /** Completes on the shard when the queue has done all that was asked so far, and counts accordingly; see {@link QueueConsumer#barrier}. */
+    CompletionStage<@Nullable Void> afterwards() {
+        return attachment == null ? CompletableFuture.completedStage(null) : attachment.barrier();
     }
 
     @Override

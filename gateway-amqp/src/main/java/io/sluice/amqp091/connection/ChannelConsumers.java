@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
@@ -290,16 +291,13 @@ final class ChannelConsumers {
 
     private void cancel(BasicMethod.Cancel cancel) {
         ChannelConsumer consumer = byTag.remove(cancel.consumerTag());
-        CompletableFuture<@Nullable Void> gone = new CompletableFuture<>();
-        if (consumer == null) {
-            if (!streams.cancel(cancel.consumerTag())) {
-                cancelReplies(cancel.consumerTag());
-            }
-            gone.complete(null);
-        } else {
+        CompletionStage<@Nullable Void> gone = CompletableFuture.completedStage(null);
+        if (consumer != null) {
             returnParked(consumer);
             consumer.cancel();
-            consumer.afterwards(() -> gone.complete(null));
+            gone = consumer.afterwards();
+        } else if (!streams.cancel(cancel.consumerTag())) {
+            cancelReplies(cancel.consumerTag());
         }
         // what comes after cancel-ok finds the queue without this consumer
         connection.await(channel.number(), cancel.id(), gone, done -> {
@@ -559,7 +557,7 @@ final class ChannelConsumers {
         if (declaration != null && declaration.autoDelete() && !consumer.isGet()) {
             Caller caller = connection.caller();
             VirtualHost host = connection.host();
-            consumer.afterwards(() -> host.deleteQueue(caller, name, true, false));
+            consumer.afterwards().thenRun(() -> host.deleteQueue(caller, name, true, false));
         }
     }
 

@@ -27,6 +27,10 @@ final class CopyCompletion implements PublishBatch.Completion {
         this.outcome = outcome;
     }
 
+    Outcome outcome() {
+        return outcome;
+    }
+
     /** What the route's direct subscribers get; taken over. */
     void direct(DirectMessage message) {
         direct = message;

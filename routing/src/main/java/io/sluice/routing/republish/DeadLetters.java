@@ -39,7 +39,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Publishes dead letters to the target of their queue's policy, with the death added to their history (see {@link Deaths}) and
  * without their time to live. A queue that a message would reach again without anybody rejecting it is left out of the targets.
- * The original is settled when the copy is stored; a message that nothing takes is settled at once. What the shard refuses is
+ * The original is settled in the pass that stores the copy; a message that nothing takes is settled at once. What the shard refuses is
  * reported as failed, and the core tries again. Confined to the shard thread.
  */
 public final class DeadLetters {
@@ -162,6 +162,7 @@ public final class DeadLetters {
         int size = record.end() - record.keyStart() + 256;
         PublishBatch batch =
                 new PublishBatch(Caller.broker(queue.vhost()), completion, PooledByteBufAllocator.DEFAULT, size);
+        batch.inPlaceOf(completion.outcome());
         boolean persistent = record.findHeader(MessageHeaders.DURABLE) && record.headerAsLong(0) == 1
                 || record.findHeader(MessageHeaders.QOS) && record.headerAsLong(0) > 0;
         batch.begin();

@@ -31,7 +31,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Publishes delayed messages that have fallen due to the exchange (or MQTT topic) that they were published to, by the bindings of
- * this moment, as RabbitMQ's delayed message exchange does. The delayed one is settled when the copy is stored; one
+ * this moment, as RabbitMQ's delayed message exchange does. The delayed one is settled in the pass that stores the copy; one
  * that nothing takes is settled at once. What the shard refuses is reported as failed, and the core tries again. Confined to
  * the shard thread.
  */
@@ -98,6 +98,7 @@ public final class DueMessages {
                 completion,
                 PooledByteBufAllocator.DEFAULT,
                 record.end() - record.keyStart() + 64);
+        batch.inPlaceOf(outcome);
         batch.begin();
         ByteBuf out = batch.buffer();
         RecordCopy.fields(out, record);
