@@ -108,6 +108,9 @@ async function tour() {
   await stream.prefetch(10);
   const replayed = [];
   await new Promise((done) => stream.consume(name('s'), (delivery) => {
+    if (delivery === null) {
+      return; // the stream is deleted at the end
+    }
     replayed.push(delivery.properties.headers['x-stream-offset'] + delivery.content.toString());
     stream.ack(delivery);
     if (replayed.length === 3) {

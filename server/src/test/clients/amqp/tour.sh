@@ -1,7 +1,7 @@
 #!/bin/bash
 # The tour with amqp-tools (librabbitmq): tour.sh [PORT]. Says "tour passed" or fails. See docs/development.md.
 set -euo pipefail
-url="amqp://guest:guest@127.0.0.1:${1:-5672}/"
+url="amqp://guest:guest@127.0.0.1:${1:-5672}"
 q="tour.$$"
 
 check() {

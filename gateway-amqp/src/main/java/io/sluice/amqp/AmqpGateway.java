@@ -6,7 +6,7 @@ import io.netty.channel.ChannelPipeline;
 import io.netty.channel.WriteBufferWaterMark;
 import io.sluice.access.Authenticator;
 import io.sluice.amqp091.connection.Amqp091;
-import io.sluice.amqp091.connection.ConnectionInfo;
+import io.sluice.amqp091.session.ConnectionInfo;
 import io.sluice.routing.Broker;
 import java.util.List;
 import java.util.concurrent.CompletionStage;

@@ -1,6 +1,6 @@
 package io.sluice.amqp;
 
-import io.sluice.amqp091.connection.Amqp091Settings;
+import io.sluice.amqp091.session.Amqp091Settings;
 
 /**
  * Settings of the AMQP door.

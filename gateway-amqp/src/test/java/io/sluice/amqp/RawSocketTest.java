@@ -18,7 +18,7 @@ import io.sluice.amqp091.codec.FrameWriter;
 import io.sluice.amqp091.codec.Method;
 import io.sluice.amqp091.codec.Protocol;
 import io.sluice.amqp091.codec.QueueMethod;
-import io.sluice.amqp091.connection.Amqp091Settings;
+import io.sluice.amqp091.session.Amqp091Settings;
 import io.sluice.io.DiskFileSystem;
 import io.sluice.shard.CoreSettings;
 import java.io.IOException;

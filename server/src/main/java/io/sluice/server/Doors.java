@@ -3,7 +3,7 @@ package io.sluice.server;
 import io.sluice.access.Authenticator;
 import io.sluice.amqp.AmqpGateway;
 import io.sluice.amqp.AmqpSettings;
-import io.sluice.amqp091.connection.Amqp091Settings;
+import io.sluice.amqp091.session.Amqp091Settings;
 import io.sluice.kafka.NativeGateway;
 import io.sluice.kafka.NativeSettings;
 import io.sluice.log.Durability;

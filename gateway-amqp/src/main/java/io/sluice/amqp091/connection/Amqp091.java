@@ -2,6 +2,11 @@ package io.sluice.amqp091.connection;
 
 import io.netty.channel.ChannelPipeline;
 import io.sluice.access.Authenticator;
+import io.sluice.amqp091.session.Amqp091Settings;
+import io.sluice.amqp091.session.ConnectionInfo;
+import io.sluice.amqp091.session.DirectReplies;
+import io.sluice.amqp091.session.ExclusiveQueues;
+import io.sluice.amqp091.session.Shared;
 import io.sluice.engine.LogEngine.DiskState;
 import io.sluice.routing.Broker;
 import java.util.ArrayList;

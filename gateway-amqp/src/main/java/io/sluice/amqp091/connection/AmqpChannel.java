@@ -12,6 +12,13 @@ import io.sluice.amqp091.codec.Protocol;
 import io.sluice.amqp091.codec.QueueMethod;
 import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.amqp091.codec.TxMethod;
+import io.sluice.amqp091.consume.ChannelConsumers;
+import io.sluice.amqp091.entity.ExchangeOperations;
+import io.sluice.amqp091.entity.QueueOperations;
+import io.sluice.amqp091.publish.ChannelPublisher;
+import io.sluice.amqp091.session.ChannelContext;
+import io.sluice.amqp091.session.ConnectionInfo;
+import io.sluice.amqp091.transaction.ChannelTransaction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,7 +31,7 @@ import org.jspecify.annotations.Nullable;
  *
  * Confined to the connection's loop.
  */
-final class AmqpChannel {
+final class AmqpChannel implements ChannelContext {
     /** Octets kept with each frame: its type and size. */
     static final int HELD_OVERHEAD = 5;
 
@@ -43,7 +50,8 @@ final class AmqpChannel {
     private final int number;
     private final ChannelPublisher publisher;
     private final ChannelConsumers consumers;
-    private final Entities entities;
+    private final QueueOperations queues;
+    private final ExchangeOperations exchanges;
     private State state = new State.Open();
     private int waiting;
     private boolean busy;
@@ -53,12 +61,14 @@ final class AmqpChannel {
     AmqpChannel(AmqpConnection connection, int number) {
         this.connection = connection;
         this.number = number;
-        this.entities = new Entities(connection, this);
+        this.queues = new QueueOperations(connection, this);
+        this.exchanges = new ExchangeOperations(connection, this);
         this.consumers = new ChannelConsumers(connection, this);
-        this.publisher = new ChannelPublisher(connection, number, consumers);
+        this.publisher = new ChannelPublisher(connection, number, connection.publishes(), consumers::replyName);
     }
 
-    int number() {
+    @Override
+    public int number() {
         return number;
     }
 
@@ -74,10 +84,6 @@ final class AmqpChannel {
                 consumers.unacked(),
                 consumers.prefetch(),
                 consumers.describe());
-    }
-
-    Entities entities() {
-        return entities;
     }
 
     /** The first frame, {@code channel.open}. */
@@ -128,10 +134,10 @@ final class AmqpChannel {
                 && isOpen()
                 && held == null
                 && !publisher.isInMessage()
-                && entities.takesDeclares(waiting)
+                && queues.takesDeclares(waiting)
                 && payload.readableBytes() >= 4
                 && payload.getInt(payload.readerIndex()) == QUEUE_DECLARE
-                && entities.declareBehind(payload);
+                && queues.declareBehind(payload);
     }
 
     /** Keeps a copy of a frame; answers the bytes that takes. */
@@ -159,7 +165,13 @@ final class AmqpChannel {
         held = frames;
     }
 
-    void reply(Method method) {
+    @Override
+    public String resolve(String queue) {
+        return queues.resolve(queue);
+    }
+
+    @Override
+    public void reply(Method method) {
         connection.output().method(number, method);
     }
 
@@ -219,9 +231,9 @@ final class AmqpChannel {
         if (method instanceof BasicMethod basic) {
             consumers.method(basic);
         } else if (method instanceof QueueMethod queue) {
-            entities.queue(queue);
+            queues.method(queue);
         } else if (method instanceof ExchangeMethod exchange) {
-            entities.exchange(exchange);
+            exchanges.method(exchange);
         } else if (method instanceof ConfirmMethod.Select select) {
             publisher.confirmSelect();
             if (!select.noWait()) {

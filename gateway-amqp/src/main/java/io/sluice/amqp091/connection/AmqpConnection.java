@@ -1,9 +1,11 @@
 package io.sluice.amqp091.connection;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.util.collection.IntObjectHashMap;
+import io.netty.util.concurrent.EventExecutor;
 import io.sluice.access.Caller;
 import io.sluice.amqp091.codec.AmqpException;
 import io.sluice.amqp091.codec.ConnectionMethod;
@@ -12,7 +14,14 @@ import io.sluice.amqp091.codec.FrameHandler;
 import io.sluice.amqp091.codec.Method;
 import io.sluice.amqp091.codec.Protocol;
 import io.sluice.amqp091.codec.ReplyCode;
+import io.sluice.amqp091.publish.PublishPipeline;
+import io.sluice.amqp091.session.BodyBudget;
+import io.sluice.amqp091.session.ConnectionInfo;
+import io.sluice.amqp091.session.Output;
+import io.sluice.amqp091.session.Session;
+import io.sluice.amqp091.session.Shared;
 import io.sluice.engine.LogEngine.DiskState;
+import io.sluice.routing.DirectDispatch;
 import io.sluice.routing.VirtualHost;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -24,7 +33,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Future;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -33,22 +41,19 @@ import org.slf4j.LoggerFactory;
 
 /**
  * One connection: gives each frame to its channel, closes channels on soft and itself on hard errors, and hands over what a read
- * brought. While a channel waits for the catalog or a queue its further frames are kept, so that methods of a channel take effect in
- * wire order; when more than {@value #HELD_BYTES} bytes are kept nothing more is decoded. Confined to its event loop. States:
- * {@link ConnectionState}.
+ * brought. Of channels that wait see {@link ChannelWaits}. Confined to its event loop. States: {@link ConnectionState}.
  */
-final class AmqpConnection extends ChannelInboundHandlerAdapter implements FrameHandler {
+final class AmqpConnection extends ChannelInboundHandlerAdapter implements FrameHandler, Session {
     private static final Logger LOG = LoggerFactory.getLogger(AmqpConnection.class);
     /** Time for the peer's close-ok, seconds. */
     private static final int CLOSE_SECONDS = 5;
     /** Time for the peer to close its side, seconds. */
     private static final int LINGER_SECONDS = 2;
-    /** Frames kept for channels that wait, bytes. */
-    private static final int HELD_BYTES = 256 * 1024;
 
     private final Shared shared;
     private final FrameDecoder decoder;
     private final IntObjectHashMap<AmqpChannel> channels = new IntObjectHashMap<>();
+    private final ChannelWaits waits = new ChannelWaits(this, channels);
     private final Set<String> exclusiveQueues = new HashSet<>();
     private @Nullable ChannelHandlerContext context;
     private @Nullable Output out;
@@ -63,10 +68,6 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     private final BodyBudget bodies;
     private final BodyBudget transactions;
     private @Nullable Future<?> handshakeTimer;
-    private int waiting;
-    private int busyChannels;
-    private int heldBytes;
-    private boolean replaying;
     private boolean closeRequested;
     private boolean ending;
     private boolean droppedReplies;
@@ -98,13 +99,14 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     }
 
     private void handshakeTimeout() {
-        if (!(state instanceof ConnectionState.Open) && !isClosed() && !(state instanceof ConnectionState.Closing)) {
+        if (!(state instanceof ConnectionState.Open) && !isEnding()) {
             abort("handshake not finished after " + shared.settings().handshakeSeconds() + " s");
         }
     }
 
     /** Closes the socket without a word to the peer. */
-    void abort(String why) {
+    @Override
+    public void abort(String why) {
         if (!isClosed()) {
             LOG.info("{}: {}, closed", this, why);
             state = new ConnectionState.Closed();
@@ -117,19 +119,38 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         return require(context);
     }
 
-    Output output() {
+    @Override
+    public EventExecutor executor() {
+        return ctx().executor();
+    }
+
+    @Override
+    public ByteBufAllocator allocator() {
+        return ctx().alloc();
+    }
+
+    @Override
+    public DirectDispatch direct() {
+        return publishes().direct();
+    }
+
+    @Override
+    public Output output() {
         return require(out);
     }
 
-    Shared shared() {
+    @Override
+    public Shared shared() {
         return shared;
     }
 
-    Caller caller() {
+    @Override
+    public Caller caller() {
         return require(openCaller);
     }
 
-    VirtualHost host() {
+    @Override
+    public VirtualHost host() {
         return require(openHost);
     }
 
@@ -137,21 +158,25 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         return require(publishes);
     }
 
-    BodyBudget bodies() {
+    @Override
+    public BodyBudget bodies() {
         return bodies;
     }
 
     /** Bytes of open transactions. */
-    BodyBudget transactions() {
+    @Override
+    public BodyBudget transactions() {
         return transactions;
     }
 
-    int frameMax() {
+    @Override
+    public int frameMax() {
         return frameMax;
     }
 
     /** Queues to delete with this connection. */
-    Set<String> exclusiveQueues() {
+    @Override
+    public Set<String> exclusiveQueues() {
         return exclusiveQueues;
     }
 
@@ -170,19 +195,26 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         state = next;
     }
 
+    /** True from the moment a close was sent or the socket is closed. */
+    boolean isEnding() {
+        return isClosed() || state instanceof ConnectionState.Closing;
+    }
+
     boolean isClosed() {
         return state instanceof ConnectionState.Closed;
     }
 
     /** A direct reply found too much waiting for this client. */
-    void replyDropped() {
+    @Override
+    public void replyDropped() {
         if (!droppedReplies) {
             droppedReplies = true;
             LOG.warn("{}: direct replies are dropped, the client does not read; not logged again", this);
         }
     }
 
-    boolean clientCan(String capability) {
+    @Override
+    public boolean clientCan(String capability) {
         return clientProperties.get("capabilities") instanceof Map<?, ?> capabilities
                 && Boolean.TRUE.equals(capabilities.get(capability));
     }
@@ -265,20 +297,14 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         if (isClosed()) {
             return;
         }
-        AmqpChannel waits = busyChannels == 0 || channel == 0 ? null : channels.get(channel);
-        if (waits != null && waits.mustHold()) {
-            if (!waits.declaredBehind(type, payload)) {
-                heldBytes += waits.hold(type, payload);
-                if (heldBytes > HELD_BYTES) {
-                    updateReading();
-                }
-            }
+        if (waits.keeps(type, channel, payload)) {
             return;
         }
         handle(type, channel, payload);
     }
 
-    private void handle(int type, int channel, ByteBuf payload) {
+    /** Takes a frame whose turn it is. */
+    void handle(int type, int channel, ByteBuf payload) {
         int method = type == Protocol.FRAME_METHOD && payload.readableBytes() >= 4
                 ? payload.getInt(payload.readerIndex())
                 : 0;
@@ -306,7 +332,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         Method method = Method.decode(payload.readInt(), payload);
         if (method instanceof ConnectionMethod.Close) {
             closeRequested = true;
-            if (busyChannels == 0) {
+            if (!waits.areAny()) {
                 closeAsRequested();
             } else {
                 updateReading(); // what came before it takes effect before it
@@ -376,21 +402,21 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     }
 
     /** No publish waits here any more. */
-    void publishesHandedOver() {
-        if (closeRequested && busyChannels == 0 && state instanceof ConnectionState.Open) {
-            closeAsRequested();
-        } else {
+    @Override
+    public void publishesHandedOver() {
+        if (!closeIfRequested()) {
             updateReading();
         }
     }
 
     void removed(AmqpChannel channel) {
         channels.remove(channel.number());
-        idle(channel);
+        waits.idle(channel);
     }
 
     /** Ends the channel or the connection, depending on the error. */
-    void fail(int channelNumber, int method, Throwable failure) {
+    @Override
+    public void fail(int channelNumber, int method, Throwable failure) {
         AmqpException error = Failures.of(failure);
         if (error.code() == ReplyCode.INTERNAL_ERROR) {
             LOG.error("{}: method {} failed", this, Method.name(method), failure);
@@ -414,7 +440,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
 
     /** Sends {@code connection.close}, waits for the answer unless the peer is not authenticated. */
     void closeWith(AmqpException error, int method) {
-        if (!isClosed() && !(state instanceof ConnectionState.Closing)) {
+        if (!isEnding()) {
             LOG.warn("{}: connection closed: {}", this, error.getMessage());
             sendClose(error, method);
         }
@@ -454,10 +480,10 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         for (AmqpChannel channel : new ArrayList<>(channels.values())) {
             channel.release();
             channel.dropHeld();
-            idle(channel);
+            waits.idle(channel);
         }
         channels.clear();
-        heldBytes = 0;
+        waits.clear();
         if (heartbeats != null) {
             heartbeats.stop();
         }
@@ -486,7 +512,8 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     }
 
     /** Publishes and settlements so far go to the shard. */
-    void handOver() {
+    @Override
+    public void handOver() {
         if (publishes != null) {
             publishes.submit();
             for (AmqpChannel channel : channels.values()) {
@@ -499,106 +526,28 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
      * Goes on with {@code then} on this loop; until it has run, nothing more of the channel takes effect (0: of the connection).
      * Failures close the channel (0: the connection).
      */
-    <T extends @Nullable Object> void await(int number, int method, CompletionStage<T> stage, Consumer<T> then) {
+    @Override
+    public <T extends @Nullable Object> void await(int number, int method, CompletionStage<T> stage, Consumer<T> then) {
         handOver();
-        AmqpChannel channel = channels.get(number);
-        if (channel == null) {
-            waiting++;
-        } else if (channel.startWaiting()) {
-            busyChannels++;
-        }
-        updateReading();
-        stage.whenComplete((value, failure) -> {
-            try {
-                ctx().executor().execute(() -> awaited(channel, method, value, failure, then));
-            } catch (RejectedExecutionException e) {
-                LOG.debug("{}: event loop is gone", this);
-            }
-        });
+        waits.await(number, method, stage, then);
     }
 
-    private <T extends @Nullable Object> void awaited(
-            @Nullable AmqpChannel channel, int method, T value, @Nullable Throwable failure, Consumer<T> then) {
-        if (isClosed() || state instanceof ConnectionState.Closing) {
-            return;
-        }
-        int number = channel == null ? 0 : channel.number();
-        try {
-            if (channel == null || channel.isOpen()) {
-                if (failure != null) {
-                    throw Failures.of(failure);
-                }
-                then.accept(value);
-            }
-        } catch (RuntimeException e) {
-            fail(number, method, e);
-        }
-        if (channel == null) {
-            waiting--;
-        } else if (channel.stopWaiting()) {
-            goOn(channel);
-        }
-        if (closeRequested && busyChannels == 0 && state instanceof ConnectionState.Open) {
+    /** Closes as the client asked, if it has and nothing is waited for; false if not. */
+    boolean closeIfRequested() {
+        boolean due = closeRequested && !waits.areAny() && state instanceof ConnectionState.Open;
+        if (due) {
             closeAsRequested();
-            return;
         }
-        updateReading();
-        endOfRead();
-    }
-
-    /** Takes up the frames that came while the channel waited. */
-    private void goOn(AmqpChannel channel) {
-        ByteBuf frames = channel.takeHeld();
-        if (frames != null) {
-            replaying = true;
-            boolean kept = replay(channel.number(), frames);
-            replaying = false;
-            if (!kept) {
-                frames.release();
-            }
-        }
-        if (!channel.isWaiting()) {
-            idle(channel);
-        }
-    }
-
-    /** True if a channel keeps the rest. */
-    private boolean replay(int number, ByteBuf frames) {
-        while (frames.isReadable() && state instanceof ConnectionState.Open) {
-            AmqpChannel present = channels.get(number);
-            int start = frames.readerIndex();
-            int type = frames.readUnsignedByte();
-            int size = frames.readInt();
-            ByteBuf payload = frames.readSlice(size);
-            boolean waits = present != null && present.isWaiting();
-            if (waits && !present.declaredBehind(type, payload)) {
-                present.putBack(frames.readerIndex(start));
-                return true;
-            }
-            heldBytes -= size + AmqpChannel.HELD_OVERHEAD;
-            if (!waits) {
-                handle(type, number, payload);
-            }
-        }
-        return false;
-    }
-
-    private void idle(AmqpChannel channel) {
-        if (channel.becomeIdle()) {
-            busyChannels--;
-        }
+        return due;
     }
 
     /** Stops or resumes decoding and reading. */
-    void updateReading() {
+    @Override
+    public void updateReading() {
         boolean closing = state instanceof ConnectionState.Closing;
-        boolean go = closing
-                || waiting == 0
-                        && !closeRequested
-                        && heldBytes <= HELD_BYTES
-                        && (publishes == null || !publishes.isPaused());
+        boolean go = closing || waits.allowReading() && !closeRequested && (publishes == null || !publishes.isPaused());
         // frames that were read later must not overtake those that are being replayed
-        if (isClosed() || go == !decoder.isSuspended() || go && replaying) {
+        if (isClosed() || go == !decoder.isSuspended() || go && waits.areReplayed()) {
             return;
         }
         ctx().channel().config().setAutoRead(go);
@@ -621,7 +570,8 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         }
     }
 
-    boolean hasConsumers() {
+    @Override
+    public boolean hasConsumers() {
         for (AmqpChannel channel : channels.values()) {
             if (channel.consumers().isConsuming()) {
                 return true;
@@ -651,7 +601,7 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
     public void channelInactive(ChannelHandlerContext ctx) {
         if (state instanceof ConnectionState.Open) {
             LOG.info("{}: peer closed the socket without connection.close", this);
-        } else if (!isClosed() && !(state instanceof ConnectionState.Closing)) {
+        } else if (!isEnding()) {
             LOG.info("{}: peer closed the socket before connection.open", this);
         }
         if (handshakeTimer != null) {

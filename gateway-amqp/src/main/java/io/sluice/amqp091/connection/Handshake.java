@@ -15,6 +15,8 @@ import io.sluice.amqp091.codec.Method;
 import io.sluice.amqp091.codec.Protocol;
 import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.amqp091.codec.Wire;
+import io.sluice.amqp091.session.Amqp091Settings;
+import io.sluice.amqp091.session.Shared;
 import io.sluice.routing.VirtualHost;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;

@@ -3,6 +3,7 @@ package io.sluice.amqp091.connection;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.util.concurrent.Future;
 import io.sluice.amqp091.codec.FrameWriter;
+import io.sluice.amqp091.session.Output;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 

@@ -4,7 +4,7 @@ import static io.netty.handler.codec.http.HttpResponseStatus.NO_CONTENT;
 import static io.netty.handler.codec.http.HttpResponseStatus.OK;
 
 import io.netty.handler.codec.http.HttpMethod;
-import io.sluice.amqp091.connection.ConnectionInfo;
+import io.sluice.amqp091.session.ConnectionInfo;
 import io.sluice.server.management.Reply;
 import java.util.ArrayList;
 import java.util.List;

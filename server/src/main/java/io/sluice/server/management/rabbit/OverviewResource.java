@@ -3,7 +3,7 @@ package io.sluice.server.management.rabbit;
 import static io.netty.handler.codec.http.HttpResponseStatus.OK;
 
 import io.netty.handler.codec.http.HttpMethod;
-import io.sluice.amqp091.connection.ConnectionInfo;
+import io.sluice.amqp091.session.ConnectionInfo;
 import io.sluice.engine.LogEngine.DiskState;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueStats;

@@ -1,6 +1,6 @@
 package io.sluice.server.management.rabbit;
 
-import io.sluice.amqp091.connection.ConnectionInfo;
+import io.sluice.amqp091.session.ConnectionInfo;
 import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
 import io.sluice.log.StreamInfo;
