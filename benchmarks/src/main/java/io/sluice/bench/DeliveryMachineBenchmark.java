@@ -115,7 +115,7 @@ public class DeliveryMachineBenchmark {
         int acked = 0;
         while (acked < MESSAGES) {
             while (windowed.nextPosition() != Reference.NONE) {
-                windowed.dispatch(deliveries);
+                windowed.dispatch(0, deliveries);
             }
             int by = deliveries.consumers[acked];
             windowed.ack(by, deliveries.ids[acked], deliveries);
@@ -148,7 +148,7 @@ public class DeliveryMachineBenchmark {
             settling.enqueue(Reference.position(3, offset++), Reference.fresh(256, 0), Reference.NEVER, 0, 0);
         }
         while (settling.nextPosition() != Reference.NONE) {
-            settling.dispatch(settlements);
+            settling.dispatch(0, settlements);
         }
         if (settling.ready() != 0) {
             throw new IllegalStateException(settling.ready() + " messages left");
@@ -188,7 +188,7 @@ public class DeliveryMachineBenchmark {
     private void dispatchAll(DeliveryMachine machine) {
         deliveries.clear();
         while (machine.nextPosition() != Reference.NONE) {
-            machine.dispatch(deliveries);
+            machine.dispatch(0, deliveries);
         }
     }
 

@@ -43,6 +43,9 @@ public final class MessageHeaders {
     /** As {@link #COPIES}, of those that no reader may see; only while a message waits to be routed. Raw. */
     public static final byte[] BLIND_COPIES = name("sl.bcc");
 
+    /** Messages of one group keep their order in queues that have groups. */
+    public static final byte[] GROUP_ID = name("x-group-id");
+
     public static final byte[] GROUP_SEQUENCE = name("sl.group-seq");
     public static final byte[] DEATH_REASON = name("sl.death.reason");
     public static final byte[] DEATH_QUEUE = name("sl.death.queue");

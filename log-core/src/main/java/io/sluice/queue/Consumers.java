@@ -10,6 +10,8 @@ import java.util.Arrays;
 final class Consumers {
     private static final int VACANT = -1;
     private static final int NOBODY = -1;
+    /** Bit of the messages that every selector, and none, lets through: set in all of them. */
+    static final long ANY = 1;
 
     /** Those of a queue that nobody is attached to; nothing is ever added to them. */
     static final Consumers NONE = new Consumers(false);
@@ -20,6 +22,8 @@ final class Consumers {
     private boolean[] autoSettles = new boolean[0];
     private boolean[] pulls = new boolean[0];
     private long[] arrivals = new long[0];
+    private long[] accepts = new long[0];
+    private long[] locks = new long[0];
     private int slots;
     private int taken;
     private int count;
@@ -29,6 +33,10 @@ final class Consumers {
     private int active = NOBODY;
     private long attached;
     private boolean exclusive;
+    private int selective;
+    private long changes;
+    private long open;
+    private boolean openKnown;
     // all consumers there ever were had the same one
     private boolean onePriority = true;
 
@@ -83,6 +91,8 @@ final class Consumers {
             autoSettles = Arrays.copyOf(autoSettles, capacity);
             pulls = Arrays.copyOf(pulls, capacity);
             arrivals = Arrays.copyOf(arrivals, capacity);
+            accepts = Arrays.copyOf(accepts, capacity);
+            locks = Arrays.copyOf(locks, capacity);
             Arrays.fill(credits, from, capacity, VACANT);
         }
         if (count == 0) {
@@ -99,6 +109,8 @@ final class Consumers {
         autoSettles[slot] = autoSettle;
         pulls[slot] = pull;
         arrivals[slot] = attached++;
+        accepts[slot] = ANY;
+        locks[slot] = 0;
         return slot;
     }
 
@@ -109,6 +121,7 @@ final class Consumers {
 
     void detach(int slot) {
         retire(slot);
+        accept(slot, ANY);
         taken--;
         credits[slot] = VACANT;
     }
@@ -122,6 +135,7 @@ final class Consumers {
         pulls[slot] = true;
         count--;
         exclusive = false;
+        changed();
         if (active == slot) {
             active = NOBODY;
             for (int other = 0; other < slots; other++) {
@@ -152,6 +166,7 @@ final class Consumers {
         int now = credits[slot];
         if (now == 0) {
             withCredit++;
+            changed();
             pullsWithCredit += pulls[slot] ? 1 : 0;
         }
         credits[slot] = more > DeliveryMachine.UNLIMITED - now ? DeliveryMachine.UNLIMITED : now + more;
@@ -169,6 +184,99 @@ final class Consumers {
         return withCredit > 0 && (!singleActive || pullsWithCredit > 0 || active != NOBODY && credits[active] > 0);
     }
 
+    /** The consumer gets only messages with this bit among those that they meet. */
+    void accept(int slot, long selector) {
+        if (isAttached(slot) && accepts[slot] != selector) {
+            selective += (selector == ANY ? 0 : 1) - (accepts[slot] == ANY ? 0 : 1);
+            accepts[slot] = selector;
+            changed();
+        }
+    }
+
+    /** How long the consumer may keep a delivery, ms, 0 = any time. */
+    long lock(int slot) {
+        return locks[slot];
+    }
+
+    void lock(int slot, long millis) {
+        locks[slot] = millis;
+    }
+
+    /** True if there is one that does not take every message. */
+    boolean areSelective() {
+        return selective > 0;
+    }
+
+    /** Rises whenever somebody may take what nobody might take before. */
+    long changes() {
+        return changes;
+    }
+
+    /**
+     * True if somebody may get the message now.
+     *
+     * @param meets selectors that it meets
+     * @param only the one consumer that may have it, or below 0 any
+     */
+    boolean mayTake(long meets, int only) {
+        return only >= 0 ? mayGet(only, meets) : (open() & meets) != 0;
+    }
+
+    /** All that somebody with credit lets through. */
+    private long open() {
+        if (!openKnown) {
+            open = 0;
+            for (int slot = 0; slot < slots; slot++) {
+                open |= mayGet(slot, accepts[slot]) ? accepts[slot] : 0;
+            }
+            openKnown = true;
+        }
+        return open;
+    }
+
+    private void changed() {
+        changes++;
+        openKnown = false;
+    }
+
+    /** As {@link #next()} among those that {@link #mayTake} the message. */
+    int next(long meets, int only) {
+        int slot = only >= 0 ? only : choose(meets);
+        spend(slot);
+        return slot;
+    }
+
+    private int choose(long meets) {
+        int best = NOBODY;
+        // from the one behind the last in turn on
+        for (int i = 0; i < slots; i++) {
+            int slot = (turn + i) % slots;
+            if (mayGet(slot, meets)
+                    && (best == NOBODY
+                            || pulls[slot] && !pulls[best]
+                            || pulls[slot] == pulls[best] && priorities[slot] > priorities[best])) {
+                best = slot;
+            }
+        }
+        if (best == NOBODY) {
+            throw new IllegalStateException("nobody may get the message");
+        }
+        if (!pulls[best]) {
+            turn = best + 1;
+        }
+        return best;
+    }
+
+    private boolean mayGet(int slot, long meets) {
+        return credits[slot] > 0 && (accepts[slot] & meets) != 0 && isActive(slot);
+    }
+
+    private void spend(int slot) {
+        if (credits[slot] != DeliveryMachine.UNLIMITED && --credits[slot] == 0) {
+            withoutCredit(slot);
+        }
+    }
+
     /** Whose turn it is, with one credit taken; {@link #areReady} must hold. */
     int next() {
         int slot;
@@ -177,13 +285,12 @@ final class Consumers {
         } else {
             slot = singleActive ? active : onePriority ? nextInTurn(Integer.MIN_VALUE) : nextInTurn(highest());
         }
-        if (credits[slot] != DeliveryMachine.UNLIMITED && --credits[slot] == 0) {
-            withoutCredit(slot);
-        }
+        spend(slot);
         return slot;
     }
 
     private void withoutCredit(int slot) {
+        openKnown = false;
         withCredit--;
         pullsWithCredit -= pulls[slot] ? 1 : 0;
     }

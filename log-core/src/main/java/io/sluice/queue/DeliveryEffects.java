@@ -11,6 +11,9 @@ public interface DeliveryEffects {
      */
     void deliver(int consumer, long deliveryId, long position, long state, boolean settled);
 
+    /** The consumer has this delivery no more: its lock has ended. It failed, and what that means follows. */
+    default void lockEnded(int consumer, long deliveryId) {}
+
     /** The message is done with in this queue: acknowledged, dropped, purged or dead-lettered. */
     void settled(long position);
 

@@ -1,6 +1,7 @@
 package io.sluice.queue;
 
 import io.sluice.queue.index.BlockStore;
+import org.jspecify.annotations.Nullable;
 
 /**
  * State of one queue as a pure machine: each public method is a command that changes the state and names its effects. No
@@ -14,7 +15,7 @@ import io.sluice.queue.index.BlockStore;
  * <tr><td>restore</td><td>→ fresh; over the delivery limit → dying or settled</td></tr>
  * <tr><td>dispatch</td><td>fresh or returned → in flight, or settled for a consumer that settles by receipt</td></tr>
  * <tr><td>ack</td><td>in flight → settled</td></tr>
- * <tr><td>release</td><td>in flight → returned or postponed; over the delivery limit → dying or settled</td></tr>
+ * <tr><td>release, end of a lock</td><td>in flight → returned or postponed; over the delivery limit → dying or settled</td></tr>
  * <tr><td>cancel</td><td>in flight → returned</td></tr>
  * <tr><td>reject</td><td>in flight → dying, or settled without a dead-letter target</td></tr>
  * <tr><td>expire</td><td>postponed and due → returned; fresh or returned → dying or settled</td></tr>
@@ -49,6 +50,10 @@ public final class DeliveryMachine {
     private WaitingReferences waiting = WaitingReferences.NONE;
     private UnsettledDeliveries unsettled = UnsettledDeliveries.NONE;
     private Consumers consumers = Consumers.NONE;
+    /** Null while every message is for every consumer. */
+    private @Nullable Matching matching;
+
+    private @Nullable GroupTable groups;
 
     private long firstId = 1;
     /** Sequence of the newest message that was dying from the start: before all others, and unlike any of theirs. */
@@ -72,6 +77,8 @@ public final class DeliveryMachine {
     public void trimToIdle() {
         if (isIdle()) {
             consumers = Consumers.NONE;
+            matching = null;
+            groups = null;
             if (!waiting.areDelayed()) {
                 firstId = Math.max(firstId, unsettled.nextId());
                 waiting = WaitingReferences.NONE;
@@ -83,7 +90,11 @@ public final class DeliveryMachine {
     private void wake(long now) {
         if (waiting == WaitingReferences.NONE) {
             waiting = new WaitingReferences(policy, blocks, now);
-            unsettled = new UnsettledDeliveries(policy, waiting, firstId);
+            if (policy.groups() != null) {
+                groups = new GroupTable(policy.groups().oneInFlight());
+                matching = new Matching(waiting, groups);
+            }
+            unsettled = new UnsettledDeliveries(policy, waiting, groups, firstId);
         }
     }
 
@@ -238,6 +249,42 @@ public final class DeliveryMachine {
         return consumer;
     }
 
+    /**
+     * From here on the consumer gets only messages that meet a selector.
+     *
+     * @param selector bit of {@code meets} in {@link #examine}, any but the lowest
+     * @param known false if messages examined so far were not held against it
+     */
+    public void select(int consumer, long selector, boolean known) {
+        wake(0);
+        consumers.accept(consumer, selector);
+        if (matching == null) {
+            matching = new Matching(waiting, groups);
+        } else if (!known) {
+            matching.restart();
+        }
+    }
+
+    /**
+     * From here on the consumer has a lock on what it gets: a delivery that it has not settled when the lock ends has failed, and comes
+     * back.
+     *
+     * @param millis how long from the delivery on, above 0
+     */
+    public void lock(int consumer, long millis) {
+        consumers.lock(consumer, millis);
+    }
+
+    /**
+     * The consumer's lock on a delivery begins anew.
+     *
+     * @return false if the consumer does not hold it, or has no locks
+     */
+    public boolean renew(int consumer, long deliveryId, long now) {
+        long millis = consumers.isAttached(consumer) ? consumers.lock(consumer) : 0;
+        return millis > 0 && unsettled.lock(consumer, deliveryId, now + millis);
+    }
+
     /** Grants more deliveries; {@link #UNLIMITED} for as many as there are. Ignored if not positive. */
     public void credit(int consumer, int more) {
         consumers.credit(consumer, more);
@@ -263,36 +310,80 @@ public final class DeliveryMachine {
         if (waiting.size() == 0 || !consumers.areReady() || waiting.areDelayed()) {
             return Reference.NONE;
         }
-        return waiting.nextPosition();
+        return matching == null ? waiting.nextPosition() : matching.nextPosition(consumers);
     }
 
-    /** Hands one message to the next consumer in turn. {@link #nextPosition} must have answered one, which has not expired. */
-    public void dispatch(DeliveryEffects effects) {
-        waiting.takeNext();
+    /** True if {@link #examine} must say yes to what {@link #nextPosition} answered before it can be dispatched. */
+    public boolean needsExamination() {
+        return matching != null && matching.needsExamination();
+    }
+
+    /**
+     * Tells for whom the message is that {@link #nextPosition} answered, and that {@link #needsExamination}. One that nobody can take
+     * now is passed over: it keeps its place, and is delivered before what is behind it as soon as somebody can.
+     *
+     * @param meets selectors of consumers that it meets, and the lowest bit
+     * @param group hash of the name of its group, 0 = none
+     * @return false if it was passed over: {@link #nextPosition} answers another, or none
+     */
+    public boolean examine(long meets, long group) {
+        return matching == null || matching.examine(meets, group, consumers);
+    }
+
+    /** True if nothing more can be passed over: messages behind wait until somebody takes one of those that were. */
+    public boolean standsFull() {
+        return matching != null && !matching.hasRoom();
+    }
+
+    /**
+     * Hands one message to the next consumer in turn that may get it. {@link #nextPosition} must have answered one, which has not
+     * expired.
+     *
+     * @param now epoch ms; only locks look at it
+     */
+    public void dispatch(long now, DeliveryEffects effects) {
+        int consumer;
+        int group = 0;
+        if (matching == null) {
+            waiting.takeNext();
+            consumer = consumers.next();
+        } else {
+            consumer = matching.take(consumers);
+            group = matching.group();
+        }
         long position = waiting.position();
         long state = waiting.state();
-        int consumer = consumers.next();
         if (consumers.autoSettles(consumer)) {
             effects.deliver(consumer, unsettled.passId(), position, state, true);
             effects.settled(position);
         } else {
-            long id = unsettled.put(waiting.sequence(), position, state, waiting.expiry(), consumer);
+            long id = unsettled.put(waiting.sequence(), position, state, waiting.expiry(), consumer, group);
+            if (consumers.lock(consumer) > 0) {
+                unsettled.lock(consumer, id, now + consumers.lock(consumer));
+            }
             effects.deliver(consumer, id, position, state, false);
         }
     }
 
     /** Settles the message that is next in turn without delivering it: its record cannot be read any more. */
     public void dropNext(DeliveryEffects effects) {
-        waiting.takeNext();
+        if (matching == null) {
+            waiting.takeNext();
+        } else {
+            matching.drop();
+            matching.left(waiting.group());
+        }
         effects.settled(waiting.position());
     }
 
     /**
-     * Lets messages go that expired and stand at the head of their level.
+     * What time does: messages go that expired and stand at the head of their level, or were passed over; deliveries whose lock ended
+     * come back, and so do postponed ones that are due.
      *
      * @param now epoch ms
      */
     public void expire(long now, DeliveryEffects effects) {
+        unsettled.endLocks(now, effects);
         unsettled.endPostponements(now);
         while (mayExpireMore() && waiting.takeExpired(now)) {
             leaveTaken(DeathReason.EXPIRED, effects);
@@ -301,12 +392,12 @@ public final class DeliveryMachine {
 
     /** True if {@link #nextPosition} is a message that has expired: {@link #expire} goes first, or has to wait for dead letters. */
     public boolean nextIsExpired(long now) {
-        return waiting.nextIsExpired(now);
+        return matching == null ? waiting.nextIsExpired(now) : matching.nextIsExpired(now);
     }
 
     /** When {@link #expire} will have something to do, epoch ms; {@link Long#MAX_VALUE} if never. */
     public long nextExpiry() {
-        long due = unsettled.nextDue();
+        long due = Math.min(unsettled.nextDue(), unsettled.nextLock());
         return mayExpireMore() ? Math.min(due, waiting.nextExpiry()) : due;
     }
 
@@ -324,13 +415,16 @@ public final class DeliveryMachine {
                 && policy.overflow() == Overflow.DROP_HEAD
                 && (policy.maxLength() >= 0 && waiting.size() > policy.maxLength()
                         || policy.maxBytes() >= 0 && waiting.bytes() > policy.maxBytes())) {
-            waiting.takeNext();
+            waiting.takeFirst();
             leaveTaken(DeathReason.MAXLEN, effects);
         }
     }
 
     private void leaveTaken(DeathReason reason, DeliveryEffects effects) {
         // what was delayed has no place: the copies of those that fell due later are made later
+        if (matching != null) {
+            matching.left(waiting.group());
+        }
         long sequence = waiting.areDelayed() ? --sequenceOutside : waiting.sequence();
         leave(sequence, waiting.position(), waiting.state(), waiting.expiry(), reason, effects);
     }
@@ -345,9 +439,9 @@ public final class DeliveryMachine {
         }
     }
 
-    /** Settles as consumed. Unknown ids, and ids of other consumers, are ignored, here and below. */
-    public void ack(int consumer, long deliveryId, DeliveryEffects effects) {
-        unsettled.ack(consumer, deliveryId, effects);
+    /** Settles as consumed. Unknown ids, and ids of other consumers, are ignored, here and below: false is the answer. */
+    public boolean ack(int consumer, long deliveryId, DeliveryEffects effects) {
+        return unsettled.ack(consumer, deliveryId, effects);
     }
 
     /**
@@ -356,19 +450,19 @@ public final class DeliveryMachine {
      * @param failed counts a failed delivery
      * @param now epoch ms; only a queue with such a backoff looks at it
      */
-    public void release(int consumer, long deliveryId, boolean failed, long now, DeliveryEffects effects) {
-        unsettled.release(consumer, deliveryId, failed, now, UnsettledDeliveries.BY_POLICY, effects);
+    public boolean release(int consumer, long deliveryId, boolean failed, long now, DeliveryEffects effects) {
+        return unsettled.release(consumer, deliveryId, failed, now, UnsettledDeliveries.BY_POLICY, effects);
     }
 
     /** As {@link #release}, not to be delivered again before {@code due}, epoch ms, whatever the queue says. */
-    public void releaseUntil(
+    public boolean releaseUntil(
             int consumer, long deliveryId, boolean failed, long now, long due, DeliveryEffects effects) {
-        unsettled.release(consumer, deliveryId, failed, now, Math.max(due, 0), effects);
+        return unsettled.release(consumer, deliveryId, failed, now, Math.max(due, 0), effects);
     }
 
     /** Dead-letters, or drops where there is no target. */
-    public void reject(int consumer, long deliveryId, DeliveryEffects effects) {
-        unsettled.reject(consumer, deliveryId, effects);
+    public boolean reject(int consumer, long deliveryId, DeliveryEffects effects) {
+        return unsettled.reject(consumer, deliveryId, effects);
     }
 
     /**
@@ -412,11 +506,18 @@ public final class DeliveryMachine {
         if (consumers.isAttached(consumer)) {
             consumers.detach(consumer);
             unsettled.giveBackAll(consumer);
+            if (matching != null && groups == null && !consumers.areSelective()) {
+                matching.restart();
+                matching = null;
+            }
         }
     }
 
     /** Settles all waiting and postponed messages; those in flight stay. Returns how many. */
     public long purge(DeliveryEffects effects) {
+        if (matching != null) {
+            matching.restart();
+        }
         long count = waiting.size() + unsettled.purgePostponed(effects);
         waiting.purge(effects);
         return count;
@@ -445,6 +546,23 @@ public final class DeliveryMachine {
      */
     public long visitFresh(long from, int max, ReferenceVisitor visitor) {
         return waiting.visitFresh(from, max, visitor);
+    }
+
+    /** Where the queue ends now, for {@link #visitWaiting}. */
+    public long[] ends() {
+        return waiting.ends();
+    }
+
+    /**
+     * Messages that wait, in their order, from a place on. Not in a queue of delayed messages.
+     *
+     * @param from 0, or what the last call answered, or above the sequence of the last message that was shown
+     * @param max how many to show at least, if there are; a block's and all that came back once more
+     * @param ends messages behind these are not shown
+     * @return where to go on; -1 after the last
+     */
+    public long visitWaiting(long from, int max, long[] ends, DeliveredVisitor visitor) {
+        return waiting.visitInOrder(from, max, ends, visitor);
     }
 
     /**

@@ -16,6 +16,9 @@ public interface DeliverySink {
      */
     void failed(RuntimeException cause);
 
+    /** The consumer has this delivery no more: its lock has ended. Settling it is refused. */
+    default void lockEnded(long deliveryId) {}
+
     /** The queue was deleted or refused the consumer; no delivery follows. */
     void closed(String reason);
 }

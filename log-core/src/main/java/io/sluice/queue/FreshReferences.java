@@ -139,6 +139,51 @@ final class FreshReferences {
         return -1;
     }
 
+    /** By level, the number that comes behind its last message. */
+    long[] ends() {
+        long[] ends = new long[levels.length];
+        for (int level = 0; level < levels.length; level++) {
+            QueueIndex index = levels[level];
+            ends[level] = index == null ? 0 : index.first() + index.size();
+        }
+        return ends;
+    }
+
+    /**
+     * Shows references of one level in order.
+     *
+     * @param from sequence to begin at
+     * @param end number in the level to stop before
+     * @return sequence to go on with, -1 if there are no more
+     */
+    long visitLevel(int level, long from, long end, int max, DeliveryMachine.DeliveredVisitor visitor) {
+        QueueIndex index = level < levels.length ? levels[level] : null;
+        if (index == null || index.isEmpty()) {
+            return -1;
+        }
+        long start = Math.max(index.first(), (from & (1L << LEVEL_SHIFT) - 1) >>> BETWEEN_BITS);
+        if (start >= end) {
+            return -1;
+        }
+        long[] number = {start};
+        long next = index.visit(start, (int) Math.min(max, end - start), (position, state, expiry) -> {
+            if (number[0] < end) {
+                visitor.visit(sequence(level, number[0]++), position, state, expiry);
+            }
+        });
+        return next < 0 || number[0] >= end ? -1 : place(level, next << BETWEEN_BITS);
+    }
+
+    /** First sequence of a level; lower levels stand behind. */
+    static long start(int level) {
+        return place(level, 0);
+    }
+
+    /** The first sequence of a level that is not before this number. */
+    static long endOf(int level, long number) {
+        return place(level, number << BETWEEN_BITS);
+    }
+
     private static long place(int level, long number) {
         return (long) (LEVELS - 1 - level) << LEVEL_SHIFT | number;
     }
@@ -147,7 +192,7 @@ final class FreshReferences {
         return place(level, number << BETWEEN_BITS | IN_INDEX);
     }
 
-    private static int levelOf(long sequence) {
+    static int levelOf(long sequence) {
         return LEVELS - 1 - (int) (sequence >>> LEVEL_SHIFT);
     }
 

@@ -21,6 +21,10 @@ final class InFlight {
     // only if a message expires
     private long @Nullable [] expiries;
     private int[] consumers = NOBODY;
+    // only if a message is of a group
+    private int @Nullable [] groups;
+    // only if a consumer has a lock
+    private long @Nullable [] deadlines;
     private int size;
 
     int size() {
@@ -60,12 +64,43 @@ final class InFlight {
         return consumers[slot];
     }
 
+    /** Number of the message's group, 0 = none. */
+    int group(int slot) {
+        return groups == null ? 0 : groups[slot];
+    }
+
+    void group(int slot, int group) {
+        if (groups == null) {
+            if (group == 0) {
+                return;
+            }
+            groups = new int[ids.length];
+        }
+        groups[slot] = group;
+    }
+
+    /** When the consumer's lock ends, epoch ms; 0 = it has none. */
+    long deadline(int slot) {
+        return deadlines == null ? 0 : deadlines[slot];
+    }
+
+    void deadline(int slot, long at) {
+        if (deadlines == null) {
+            if (at == 0) {
+                return;
+            }
+            deadlines = new long[ids.length];
+        }
+        deadlines[slot] = at;
+    }
+
     void update(int slot, long state, int consumer) {
         states[slot] = state;
         consumers[slot] = consumer;
     }
 
-    void put(long id, long sequence, long position, long state, long expiry, int consumer) {
+    /** Answers the slot. */
+    int put(long id, long sequence, long position, long state, long expiry, int consumer) {
         if (size * 2 >= ids.length) {
             rehash(Math.max(INITIAL, ids.length * 2));
         }
@@ -73,7 +108,7 @@ final class InFlight {
             expiries = new long[ids.length];
         }
         size++;
-        insert(id, sequence, position, state, expiry, consumer);
+        return insert(id, sequence, position, state, expiry, consumer);
     }
 
     /** Slot of the id, -1 if unknown. */
@@ -108,7 +143,7 @@ final class InFlight {
         }
     }
 
-    private void insert(long id, long sequence, long position, long state, long expiry, int consumer) {
+    private int insert(long id, long sequence, long position, long state, long expiry, int consumer) {
         int mask = ids.length - 1;
         int slot = home(id, mask);
         int distance = 0;
@@ -134,6 +169,9 @@ final class InFlight {
             expiries[slot] = expiry;
         }
         consumers[slot] = consumer;
+        group(slot, 0);
+        deadline(slot, 0);
+        return slot;
     }
 
     private void copy(int from, int to) {
@@ -145,6 +183,12 @@ final class InFlight {
             expiries[to] = expiries[from];
         }
         consumers[to] = consumers[from];
+        if (groups != null) {
+            groups[to] = groups[from];
+        }
+        if (deadlines != null) {
+            deadlines[to] = deadlines[from];
+        }
     }
 
     private void rehash(int capacity) {
@@ -154,16 +198,22 @@ final class InFlight {
         long[] oldStates = states;
         long[] oldExpiries = expiries;
         int[] oldConsumers = consumers;
+        int[] oldGroups = groups;
+        long[] oldDeadlines = deadlines;
         ids = new long[capacity];
         sequences = new long[capacity];
         positions = new long[capacity];
         states = new long[capacity];
         expiries = oldExpiries == null || size == 0 ? null : new long[capacity];
         consumers = new int[capacity];
+        groups = oldGroups == null || size == 0 ? null : new int[capacity];
+        deadlines = oldDeadlines == null || size == 0 ? null : new long[capacity];
         for (int i = 0; i < oldIds.length; i++) {
             if (oldIds[i] != 0) {
                 long expiry = oldExpiries == null ? Reference.NEVER : oldExpiries[i];
-                insert(oldIds[i], oldSequences[i], oldPositions[i], oldStates[i], expiry, oldConsumers[i]);
+                int slot = insert(oldIds[i], oldSequences[i], oldPositions[i], oldStates[i], expiry, oldConsumers[i]);
+                group(slot, oldGroups == null ? 0 : oldGroups[i]);
+                deadline(slot, oldDeadlines == null ? 0 : oldDeadlines[i]);
             }
         }
     }

@@ -1,6 +1,7 @@
 package io.sluice.queue;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /** References that came back and may not be delivered yet, the soonest due first: a binary heap over primitive arrays. */
 final class PostponedReferences {
@@ -14,6 +15,8 @@ final class PostponedReferences {
     private long[] positions = new long[INITIAL];
     private long[] states = new long[INITIAL];
     private long[] expiries = new long[INITIAL];
+    // only if a message is of a group
+    private int @Nullable [] groups;
     private int size;
 
     int size() {
@@ -49,7 +52,15 @@ final class PostponedReferences {
         return expiries[index];
     }
 
-    void add(long due, long sequence, long position, long state, long expiry) {
+    /** Number of the message's group, 0 = none. */
+    int group(int index) {
+        return groups == null ? 0 : groups[index];
+    }
+
+    void add(long due, long sequence, long position, long state, long expiry, int group) {
+        if (group != 0 && groups == null) {
+            groups = new int[dues.length];
+        }
         if (size == dues.length) {
             resize(size * 2);
         }
@@ -62,7 +73,7 @@ final class PostponedReferences {
             move(parent, at);
             at = parent;
         }
-        set(at, due, sequence, position, state, expiry);
+        set(at, due, sequence, position, state, expiry, group);
     }
 
     void removeFirst() {
@@ -93,17 +104,23 @@ final class PostponedReferences {
         positions = Arrays.copyOf(positions, capacity);
         states = Arrays.copyOf(states, capacity);
         expiries = Arrays.copyOf(expiries, capacity);
+        if (groups != null) {
+            groups = Arrays.copyOf(groups, capacity);
+        }
     }
 
     private void move(int from, int to) {
-        set(to, dues[from], sequences[from], positions[from], states[from], expiries[from]);
+        set(to, dues[from], sequences[from], positions[from], states[from], expiries[from], group(from));
     }
 
-    private void set(int at, long due, long sequence, long position, long state, long expiry) {
+    private void set(int at, long due, long sequence, long position, long state, long expiry, int group) {
         dues[at] = due;
         sequences[at] = sequence;
         positions[at] = position;
         states[at] = state;
         expiries[at] = expiry;
+        if (groups != null) {
+            groups[at] = group;
+        }
     }
 }

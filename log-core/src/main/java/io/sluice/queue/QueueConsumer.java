@@ -36,8 +36,17 @@ public interface QueueConsumer {
     /** Dead-letters the message with reason {@code rejected}, or drops it if the queue has no target. */
     void reject(long deliveryId);
 
-    /** Hands the settlements and credits since the last flush to the shard. */
+    /** The lock on a delivery begins anew, for as long as {@link QueueRef.ConsumerSpec#lockMillis} says. */
+    void renew(long deliveryId);
+
+    /** Hands the settlements, renewals and credits since the last flush to the shard. */
     void flush();
+
+    /**
+     * As {@link #barrier}, and tells which of the settlements and renewals that this flushes are refused, because the consumer has
+     * the delivery no more: its lock had ended, or it was settled before. Completes with their delivery ids, none if all took effect.
+     */
+    CompletionStage<long[]> flushAnswered();
 
     /**
      * Flushes; completes on the shard thread when everything flushed so far is applied and in the journal, at durability {@code os};

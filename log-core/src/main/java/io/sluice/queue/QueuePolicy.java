@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param singleActiveConsumer true if one consumer at a time gets messages and another takes over when it leaves
  * @param delayed true if nobody consumes it: each message waits until it expires, wherever it stands, and is then published anew
  * @param retry how long a message that failed waits, null = not at all
+ * @param groups which messages keep their order among several consumers, null = none
  */
 public record QueuePolicy(
         @Nullable String deadLetterExchange,
@@ -30,7 +31,8 @@ public record QueuePolicy(
         int maxPriority,
         boolean singleActiveConsumer,
         boolean delayed,
-        @Nullable RetryBackoff retry) {
+        @Nullable RetryBackoff retry,
+        @Nullable MessageGroups groups) {
     public static final QueuePolicy NONE = builder().build();
 
     public QueuePolicy {
@@ -65,6 +67,7 @@ public record QueuePolicy(
         private boolean singleActiveConsumer;
         private boolean delayed;
         private @Nullable RetryBackoff retry;
+        private @Nullable MessageGroups groups;
 
         private Builder() {}
 
@@ -128,6 +131,11 @@ public record QueuePolicy(
             return this;
         }
 
+        public Builder groups(@Nullable MessageGroups which) {
+            groups = which;
+            return this;
+        }
+
         public QueuePolicy build() {
             QueuePolicy built = new QueuePolicy(
                     deadLetterExchange,
@@ -141,7 +149,8 @@ public record QueuePolicy(
                     maxPriority,
                     singleActiveConsumer,
                     delayed,
-                    retry);
+                    retry,
+                    groups);
             // most queues have none, and share it
             return built.equals(NONE) ? NONE : built;
         }

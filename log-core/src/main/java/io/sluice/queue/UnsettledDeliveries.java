@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class UnsettledDeliveries {
     /** Those of an idle queue; nothing is ever added to them. */
-    static final UnsettledDeliveries NONE = new UnsettledDeliveries(QueuePolicy.NONE, WaitingReferences.NONE, 1);
+    static final UnsettledDeliveries NONE = new UnsettledDeliveries(QueuePolicy.NONE, WaitingReferences.NONE, null, 1);
 
     /** No time to wait until: the policy's. */
     static final long BY_POLICY = -1;
@@ -28,18 +28,22 @@ final class UnsettledDeliveries {
 
     private final QueuePolicy policy;
     private final WaitingReferences waiting;
+    private final @Nullable GroupTable groups;
     private final boolean deadLetters;
     private InFlight inFlight = InFlight.NONE;
     /** Null until a message is postponed. */
     private @Nullable PostponedReferences postponed;
+    /** Null until a consumer has a lock. */
+    private @Nullable LockDeadlines locks;
 
     private long nextId;
     private int dying;
 
     /** Nothing yet; what comes back goes to {@code waiting}. */
-    UnsettledDeliveries(QueuePolicy policy, WaitingReferences waiting, long firstId) {
+    UnsettledDeliveries(QueuePolicy policy, WaitingReferences waiting, @Nullable GroupTable groups, long firstId) {
         this.policy = policy;
         this.waiting = waiting;
+        this.groups = groups;
         deadLetters = hasDeadLetters(policy);
         nextId = firstId;
     }
@@ -70,10 +74,13 @@ final class UnsettledDeliveries {
         return nextId++;
     }
 
-    /** A message is in flight from here on; answers the id of its delivery. */
-    long put(long sequence, long position, long state, long expiry, int consumer) {
+    /** A message, of a group that knows of it, is in flight from here on; answers the id of its delivery. */
+    long put(long sequence, long position, long state, long expiry, int consumer, int group) {
         long id = nextId++;
-        own().put(id, sequence, position, Reference.asRedelivered(state), expiry, consumer);
+        int slot = own().put(id, sequence, position, Reference.asRedelivered(state), expiry, consumer);
+        if (group != 0) {
+            inFlight.group(slot, group);
+        }
         return id;
     }
 
@@ -83,7 +90,7 @@ final class UnsettledDeliveries {
             return false;
         }
         long position = inFlight.position(slot);
-        inFlight.remove(slot);
+        remove(slot);
         effects.settled(position);
         return true;
     }
@@ -119,9 +126,13 @@ final class UnsettledDeliveries {
         }
         long sequence = inFlight.sequence(slot);
         long expiry = inFlight.expiry(slot);
+        int group = inFlight.group(slot);
         inFlight.remove(slot);
+        if (groups != null) {
+            groups.postpone(group);
+        }
         effects.postponed(position, due);
-        postpone(sequence, position, state, expiry, due);
+        postpone(sequence, position, state, expiry, due, group);
         return true;
     }
 
@@ -149,6 +160,7 @@ final class UnsettledDeliveries {
         } else if (how == Settlement.REJECTED) {
             effects.deadLetter(deliveryId, position, after, DeathReason.REJECTED);
         }
+        inFlight.deadline(slot, 0);
         inFlight.update(slot, state, PREPARED - how.ordinal());
         return true;
     }
@@ -225,6 +237,50 @@ final class UnsettledDeliveries {
             int slot = inFlight.find(ids[i]);
             giveBack(slot, inFlight.state(slot));
         }
+        if (groups != null) {
+            groups.forget(consumer);
+        }
+    }
+
+    /** The consumer's delivery comes back at this time, epoch ms, unless it is settled before; false if the consumer has it no more. */
+    boolean lock(int consumer, long deliveryId, long deadline) {
+        int slot = find(consumer, deliveryId);
+        if (slot < 0) {
+            return false;
+        }
+        LockDeadlines all = locks;
+        if (all == null) {
+            all = new LockDeadlines();
+            locks = all;
+        }
+        inFlight.deadline(slot, deadline);
+        if (all.size() > 64 && all.size() > 2 * inFlight.size()) {
+            all.keep(inFlight);
+        }
+        all.add(deadline, deliveryId);
+        return true;
+    }
+
+    /** Deliveries whose lock has ended come back as failed. */
+    void endLocks(long now, DeliveryEffects effects) {
+        LockDeadlines all = locks;
+        while (all != null && all.first() <= now) {
+            long deadline = all.first();
+            long id = all.firstId();
+            all.removeFirst();
+            int slot = inFlight.find(id);
+            // else it was renewed, or is settled
+            if (slot >= 0 && inFlight.deadline(slot) == deadline) {
+                int consumer = inFlight.consumer(slot);
+                effects.lockEnded(consumer, id);
+                release(consumer, id, true, now, BY_POLICY, effects);
+            }
+        }
+    }
+
+    /** When {@link #endLocks} may have something to do, epoch ms; {@link Long#MAX_VALUE} if never. */
+    long nextLock() {
+        return locks == null ? Long.MAX_VALUE : locks.first();
     }
 
     /** A message that waits no more, or never did, goes to the dead letters. */
@@ -239,17 +295,23 @@ final class UnsettledDeliveries {
     private void die(int slot, long state, DeathReason reason, DeliveryEffects effects) {
         long position = inFlight.position(slot);
         if (deadLetters) {
+            letGo(slot);
+            inFlight.deadline(slot, 0);
             inFlight.update(slot, state, DYING);
             dying++;
             effects.deadLetter(inFlight.id(slot), position, state, reason);
         } else {
-            inFlight.remove(slot);
+            remove(slot);
             effects.settled(position);
         }
     }
 
     /** The message is not to be delivered before {@code due}; if so many are that no more can be kept, one of them may be now. */
     void postpone(long sequence, long position, long state, long expiry, long due) {
+        postpone(sequence, position, state, expiry, due, 0);
+    }
+
+    private void postpone(long sequence, long position, long state, long expiry, long due, int group) {
         PostponedReferences later = postponed;
         if (later == null) {
             later = new PostponedReferences();
@@ -259,7 +321,7 @@ final class UnsettledDeliveries {
             endPostponement(later);
         }
         boolean diesFirst = expiry != Reference.NEVER && expiry < due;
-        later.add(diesFirst ? expiry + 1 : due, sequence, position, state, expiry);
+        later.add(diesFirst ? expiry + 1 : due, sequence, position, state, expiry, group);
     }
 
     /** What may be delivered again waits at its place. */
@@ -279,6 +341,9 @@ final class UnsettledDeliveries {
 
     private void endPostponement(PostponedReferences later) {
         waiting.giveBack(later.sequence(0), later.position(0), later.state(0), later.expiry(0));
+        if (groups != null) {
+            groups.endPostponement(later.group(0));
+        }
         later.removeFirst();
     }
 
@@ -290,6 +355,9 @@ final class UnsettledDeliveries {
         }
         for (int i = 0; i < later.size(); i++) {
             effects.settled(later.position(i));
+            if (groups != null) {
+                groups.endPostponement(later.group(i));
+            }
         }
         postponed = null;
         return later.size();
@@ -349,8 +417,21 @@ final class UnsettledDeliveries {
         long sequence = inFlight.sequence(slot);
         long position = inFlight.position(slot);
         long expiry = inFlight.expiry(slot);
-        inFlight.remove(slot);
+        remove(slot);
         waiting.giveBack(sequence, position, state, expiry);
+    }
+
+    private void remove(int slot) {
+        letGo(slot);
+        inFlight.remove(slot);
+    }
+
+    /** The message holds its group no more. */
+    private void letGo(int slot) {
+        if (groups != null) {
+            groups.leave(inFlight.group(slot));
+            inFlight.group(slot, 0);
+        }
     }
 
     private int find(int consumer, long deliveryId) {

@@ -21,7 +21,12 @@ final class ConsumerHandle implements QueueConsumer {
     static final int RELEASE_UNTIL = 4;
 
     static final int FAILED_UNTIL = 5;
+    static final int RENEW = 6;
     static final int KIND_BITS = 3;
+
+    static boolean hasTime(int kind) {
+        return kind == RELEASE_UNTIL || kind == FAILED_UNTIL;
+    }
 
     private static final int FIRST_CAPACITY = 16;
 
@@ -49,12 +54,20 @@ final class ConsumerHandle implements QueueConsumer {
         final long[] settlements;
         final int count;
         final int credit;
+        /** Who wants to know what is refused. */
+        final @Nullable CompletableFuture<long[]> refused;
 
-        Flush(ConsumerHandle consumer, long[] settlements, int count, int credit) {
+        Flush(
+                ConsumerHandle consumer,
+                long[] settlements,
+                int count,
+                int credit,
+                @Nullable CompletableFuture<long[]> refused) {
             this.consumer = consumer;
             this.settlements = settlements;
             this.count = count;
             this.credit = credit;
+            this.refused = refused;
         }
     }
 
@@ -106,9 +119,25 @@ final class ConsumerHandle implements QueueConsumer {
     }
 
     @Override
+    public void renew(long deliveryId) {
+        settle(deliveryId, RENEW);
+    }
+
+    @Override
     public void flush() {
-        if (count > 0 || credit > 0) {
-            Flush flush = new Flush(this, settlements, count, credit);
+        handOver(null);
+    }
+
+    @Override
+    public CompletionStage<long[]> flushAnswered() {
+        CompletableFuture<long[]> refused = new CompletableFuture<>();
+        handOver(refused);
+        return refused;
+    }
+
+    private void handOver(@Nullable CompletableFuture<long[]> refused) {
+        if (count > 0 || credit > 0 || refused != null) {
+            Flush flush = new Flush(this, settlements, count, credit, refused);
             if (count > 0) {
                 settlements = new long[Math.max(FIRST_CAPACITY, Math.min(1024, count))];
                 count = 0;

@@ -1,19 +1,16 @@
 package io.sluice.shard;
 
 import io.sluice.log.LogException;
-import io.sluice.log.LogPartition;
-import io.sluice.log.record.BatchView;
-import io.sluice.queue.DeathReason;
-import io.sluice.queue.DeliveryBatch;
 import io.sluice.queue.DeliveryEffects;
 import io.sluice.queue.DeliveryMachine;
+import io.sluice.queue.DeliverySink;
+import io.sluice.queue.MessageSelector;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.QueueStats;
 import io.sluice.queue.Reference;
 import io.sluice.queue.Settlement;
-import io.sluice.queue.index.QueueIndex;
 import io.sluice.queue.state.QueueDelta;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -27,11 +24,12 @@ import org.slf4j.event.Level;
  * A queue on its shard: drives the {@link DeliveryMachine} and turns effects into deliveries, journal entries and dead letters.
  * Dispatch waits while the next record is being loaded from disk, so a cold backlog keeps its order. Shard thread.
  */
-final class DeliveryQueue implements DeliveryEffects {
+final class DeliveryQueue implements QueueReader.User {
     private static final Logger LOG = LoggerFactory.getLogger(DeliveryQueue.class);
     /** Deliveries of one queue in one turn; the rest follows in the next, after other queues. */
     private static final int PER_TURN = 2048;
 
+    private static final long[] NONE = {};
     private static final long RETRY_NANOS = 1_000_000_000L;
     private static final long INDEX_RETRY_MILLIS = 1_000;
 
@@ -42,15 +40,16 @@ final class DeliveryQueue implements DeliveryEffects {
 
     private final boolean durable;
     // what an idle queue does not need, it does not have
-    private @Nullable QueueDelta delta;
     private @Nullable ConsumerHandle[] consumers = NOBODY;
     private @Nullable ArrayList<ConsumerHandle> drains;
     private @Nullable ConsumerLag lag;
 
-    private @Nullable BatchView view;
-    private int viewPartition = -1;
-    private boolean viewIsLoaded;
-    private boolean loading;
+    private @Nullable QueueEffects effects;
+    private @Nullable Browses browses;
+    /** Null while every message is for every consumer. */
+    private @Nullable Examiner examiner;
+
+    private boolean isFullOfPassed;
     private long retryAt;
     /** A part of the index could not be read: nothing goes out before this, epoch ms; 0 = all is well. */
     private long indexRetryAt;
@@ -58,9 +57,6 @@ final class DeliveryQueue implements DeliveryEffects {
     private boolean closed;
     private boolean released;
     private boolean dispatching;
-    /** What the machine says now is in the journal. */
-    private boolean journaling;
-
     private long unusedSince;
     /** Kept by {@link QueueTimers}. */
     QueueTimers.@Nullable Timer timer;
@@ -92,34 +88,47 @@ final class DeliveryQueue implements DeliveryEffects {
     /** What changed since it was last journaled; null if nothing did. */
     @Nullable
     QueueDelta delta() {
-        return delta;
+        return effects == null ? null : effects.delta();
     }
 
     /** What changed is written down. */
     void journaled() {
         unjournaled = false;
-        if (delta != null) {
-            delta.clear();
+        if (effects != null) {
+            effects.journaled();
         }
         trim();
     }
 
-    private QueueDelta ownDelta() {
-        QueueDelta own = delta;
+    private QueueEffects effects() {
+        QueueEffects own = effects;
         if (own == null) {
-            own = new QueueDelta();
-            delta = own;
+            own = new QueueEffects(this, queues);
+            effects = own;
         }
         return own;
     }
 
+    /** The consumer of this number. */
+    ConsumerHandle consumer(int slot) {
+        ConsumerHandle consumer = consumers[slot];
+        if (consumer == null) {
+            throw new IllegalStateException("delivery without consumer");
+        }
+        return consumer;
+    }
+
     /** Gives back the memory that an idle queue does not need. */
     private void trim() {
-        if (machine.isIdle() && !unjournaled && !dispatching && drains == null) {
+        if (machine.isIdle() && !unjournaled && !dispatching && drains == null && browses == null) {
             machine.trimToIdle();
-            delta = null;
+            if (effects != null && !effects.reader().isLoading()) {
+                effects.reader().close();
+                effects = null;
+            }
             consumers = NOBODY;
             lag = null;
+            examiner = null;
         }
     }
 
@@ -138,7 +147,7 @@ final class DeliveryQueue implements DeliveryEffects {
             // room that consumers make now was there before
             dispatch();
             if (isFull()) {
-                machine.refuse(position, state, expiry, arrival, queues.now(), this);
+                machine.refuse(position, state, expiry, arrival, queues.now(), effects());
                 return false;
             }
         }
@@ -154,9 +163,9 @@ final class DeliveryQueue implements DeliveryEffects {
     /** A message of an earlier life. */
     void restore(long position, long state, long expiry, long due) {
         if (due > queues.now()) {
-            machine.restorePostponed(position, state, expiry, due, this);
+            machine.restorePostponed(position, state, expiry, due, effects());
         } else {
-            machine.restore(position, state, expiry, this);
+            machine.restore(position, state, expiry, effects());
         }
         queues.markDirty(this);
     }
@@ -164,9 +173,9 @@ final class DeliveryQueue implements DeliveryEffects {
     /** A message of an earlier life, read back from the log. */
     void restoreArrived(long position, long state, long expiry, long arrival, long due) {
         if (due > queues.now()) {
-            machine.restoreArrivedPostponed(position, state, expiry, arrival, due, this);
+            machine.restoreArrivedPostponed(position, state, expiry, arrival, due, effects());
         } else {
-            machine.restoreArrived(position, state, expiry, arrival, this);
+            machine.restoreArrived(position, state, expiry, arrival, effects());
         }
         queues.markDirty(this);
     }
@@ -179,19 +188,27 @@ final class DeliveryQueue implements DeliveryEffects {
 
     void attach(ConsumerHandle consumer) {
         if (closed) {
-            queues.out()
-                    .of(consumer.sink().executor())
-                    .then(() -> consumer.sink().closed("queue deleted"));
+            refuse(consumer.sink(), "queue deleted");
             return;
         }
         QueueRef.ConsumerSpec wanted = consumer.spec();
+        MessageSelector selector = wanted.selector();
+        boolean known = selector != null && ownExaminer().knows(selector);
+        long bit = selector == null ? 0 : ownExaminer().enter(selector);
+        if (selector != null && bit == 0) {
+            refuse(
+                    consumer.sink(),
+                    "queue '" + spec().name() + "' has " + Examiner.MAX_SELECTORS + " selectors already");
+            return;
+        }
         int slot = wanted.pull()
                 ? machine.attachPull(wanted.autoSettle(), wanted.initialCredit())
                 : machine.attach(wanted.autoSettle(), wanted.exclusive(), wanted.priority(), wanted.initialCredit());
         if (slot < 0) {
-            queues.out()
-                    .of(consumer.sink().executor())
-                    .then(() -> consumer.sink().closed("queue '" + spec().name() + "' is in exclusive use"));
+            if (selector != null) {
+                ownExaminer().leave(selector);
+            }
+            refuse(consumer.sink(), "queue '" + spec().name() + "' is in exclusive use");
             return;
         }
         if (slot >= consumers.length) {
@@ -199,35 +216,92 @@ final class DeliveryQueue implements DeliveryEffects {
         }
         consumer.slot = slot;
         consumers[slot] = consumer;
+        if (bit != 0) {
+            machine.select(slot, bit, known);
+        }
+        if (wanted.lockMillis() > 0) {
+            machine.lock(slot, wanted.lockMillis());
+        }
         queues.markDirty(this);
+    }
+
+    /** Tells somebody that he gets nothing. */
+    void refuse(DeliverySink sink, String why) {
+        queues.out().of(sink.executor()).then(() -> sink.closed(why));
+    }
+
+    private Examiner ownExaminer() {
+        Examiner own = examiner;
+        if (own == null) {
+            own = new Examiner(spec().name(), spec().policy());
+            examiner = own;
+        }
+        return own;
+    }
+
+    void browse(Browse browse) {
+        queues.follow(() -> {
+            if (closed || spec().policy().delayed()) {
+                refuse(browse.sink(), closed ? "queue deleted" : "queue '" + spec().name() + "' shows nothing");
+                return;
+            }
+            if (browses == null) {
+                browses = new Browses(this, queues);
+            }
+            browses.add(browse, machine);
+        });
+    }
+
+    void endBrowse(Browse browse) {
+        Browses all = browses;
+        if (all != null) {
+            all.end(browse);
+            browses = all.isEmpty() ? null : all;
+        }
+    }
+
+    /** There is something to do. */
+    void wake() {
+        if (!closed && !released) {
+            queues.markDirty(this);
+        }
     }
 
     void apply(ConsumerHandle.Flush flush) {
         int slot = flush.consumer.slot;
-        if (slot < 0 || closed) {
-            return;
-        }
+        boolean gone = slot < 0 || closed;
+        long[] refused = flush.refused == null ? NONE : new long[flush.count];
+        int refusals = 0;
         long[] settlements = flush.settlements;
         for (int i = 0; i < flush.count; i++) {
             long id = settlements[i] >>> ConsumerHandle.KIND_BITS;
             int kind = (int) settlements[i] & (1 << ConsumerHandle.KIND_BITS) - 1;
-            switch (kind) {
-                case ConsumerHandle.ACK -> machine.ack(slot, id, this);
-                case ConsumerHandle.RELEASE -> machine.release(slot, id, false, 0, this);
-                case ConsumerHandle.FAILED -> machine.release(slot, id, true, retryTime(), this);
-                case ConsumerHandle.REJECT -> machine.reject(slot, id, this);
-                default ->
-                    machine.releaseUntil(
-                            slot,
-                            id,
-                            kind == ConsumerHandle.FAILED_UNTIL,
-                            queues.currentMillis(),
-                            settlements[++i],
-                            this);
+            long until = ConsumerHandle.hasTime(kind) ? settlements[++i] : 0;
+            if ((gone || !settle(slot, id, kind, until)) && flush.refused != null) {
+                refused[refusals++] = id;
             }
         }
-        machine.credit(slot, flush.credit);
-        queues.markDirty(this);
+        if (!gone) {
+            machine.credit(slot, flush.credit);
+            queues.markDirty(this);
+        }
+        if (flush.refused != null) {
+            queues.barrier(DeliveryQueues.completing(flush.refused, Arrays.copyOf(refused, refusals)));
+        }
+    }
+
+    /** False if the consumer does not hold the delivery. */
+    private boolean settle(int slot, long id, int kind, long until) {
+        QueueEffects to = effects();
+        return switch (kind) {
+            case ConsumerHandle.ACK -> machine.ack(slot, id, to);
+            case ConsumerHandle.RELEASE -> machine.release(slot, id, false, 0, to);
+            case ConsumerHandle.FAILED -> machine.release(slot, id, true, retryTime(), to);
+            case ConsumerHandle.REJECT -> machine.reject(slot, id, to);
+            case ConsumerHandle.RENEW -> machine.renew(slot, id, queues.currentMillis());
+            default ->
+                machine.releaseUntil(slot, id, kind == ConsumerHandle.FAILED_UNTIL, queues.currentMillis(), until, to);
+        };
     }
 
     /** Epoch ms from which retries of this queue wait; only a queue that delays them asks the clock. */
@@ -243,9 +317,9 @@ final class DeliveryQueue implements DeliveryEffects {
     /** A transaction that has set a delivery aside is over. */
     void endPrepared(long deliveryId, boolean committed) {
         if (!closed) {
-            journaling = committed;
-            machine.endPrepared(deliveryId, committed, retryTime(), this);
-            journaling = false;
+            effects().alreadyJournaled(committed);
+            machine.endPrepared(deliveryId, committed, retryTime(), effects());
+            effects().alreadyJournaled(false);
             queues.markDirty(this);
         }
     }
@@ -258,9 +332,9 @@ final class DeliveryQueue implements DeliveryEffects {
     /** Copy and settlement are {@code stored}, or neither. */
     void endReplacing(long deliveryId, boolean stored) {
         if (!closed) {
-            journaling = stored;
-            machine.endReplacing(deliveryId, stored, this);
-            journaling = false;
+            effects().alreadyJournaled(stored);
+            machine.endReplacing(deliveryId, stored, effects());
+            effects().alreadyJournaled(false);
             queues.markDirty(this);
         }
     }
@@ -313,6 +387,10 @@ final class DeliveryQueue implements DeliveryEffects {
         if (consumer.slot >= 0) {
             machine.cancel(consumer.slot);
             consumers[consumer.slot] = null;
+            MessageSelector selector = consumer.spec().selector();
+            if (selector != null) {
+                ownExaminer().leave(selector);
+            }
             consumer.slot = -1;
             touch();
         }
@@ -331,9 +409,9 @@ final class DeliveryQueue implements DeliveryEffects {
 
     void purge(CompletableFuture<Long> purged) {
         queues.follow(() -> {
-            long count = closed ? 0 : machine.purge(this);
+            long count = closed ? 0 : machine.purge(effects());
             if (count > 0 && durable) {
-                ownDelta().purged(queues.fed(), inFlight());
+                effects().purged(queues.fed(), inFlight());
                 queues.markUnjournaled(this);
             }
             queues.markDirty(this);
@@ -355,17 +433,24 @@ final class DeliveryQueue implements DeliveryEffects {
             }
         }
         drains = null;
-        machine.close(this);
+        if (browses != null) {
+            browses.close();
+            browses = null;
+        }
+        machine.close(effects());
         queues.wakeNoMore(this);
         handle.publish(0, 0, 0);
-        closeView();
+        effects().reader().release();
         return ready;
     }
 
     /** Frees what it holds in memory and keeps nothing from now on; its state stays as journaled. */
     void release() {
         released = true;
-        closeView();
+        effects().reader().release();
+        if (browses != null) {
+            browses.release();
+        }
     }
 
     /**
@@ -407,10 +492,13 @@ final class DeliveryQueue implements DeliveryEffects {
 
     private boolean work(long now) {
         try {
-            machine.expire(now, this);
-            boolean more = !loading && deliver(now);
+            machine.expire(now, effects());
+            boolean more = !isLoading() && deliver(now);
             if (!more) {
-                machine.trim(this);
+                machine.trim(effects());
+            }
+            if (browses != null) {
+                more |= browses.work(machine, now);
             }
             if (indexRetryAt != 0) {
                 indexRetryAt = 0;
@@ -449,7 +537,7 @@ final class DeliveryQueue implements DeliveryEffects {
                 break;
             }
             if (machine.nextIsExpired(now)) {
-                machine.expire(now, this);
+                machine.expire(now, effects());
                 if (machine.ready() > 0 && machine.nextIsExpired(now)) {
                     // goes on when some of the dead letters are stored
                     break;
@@ -460,18 +548,38 @@ final class DeliveryQueue implements DeliveryEffects {
                 more = true;
                 break;
             }
-            if (!viewHolds(position) && !openView(position)) {
+            if (!effects().reader().open(position)) {
                 break;
             }
-            machine.dispatch(this);
+            if (machine.needsExamination()
+                    && !ownExaminer().examine(machine, effects().reader().view(), position)) {
+                continue;
+            }
+            machine.dispatch(now, effects());
         }
-        if (!more && !loading) {
+        if (!more && !isLoading()) {
             endDrains();
         }
-        if (view != null && (!viewIsLoaded || machine.ready() == 0)) {
-            closeView();
+        QueueReader reader = effects == null ? null : effects.reader();
+        if (reader != null && (!reader.isFromDisk() || machine.ready() == 0)) {
+            reader.close();
         }
+        tellIfFull();
         return more;
+    }
+
+    private boolean isLoading() {
+        return effects != null && effects.reader().isLoading();
+    }
+
+    private void tellIfFull() {
+        boolean full = machine.standsFull();
+        if (full && !isFullOfPassed) {
+            LOG.warn(
+                    "Queue '{}': so many messages were passed over that those behind wait until somebody takes some of them",
+                    spec().name());
+        }
+        isFullOfPassed = full;
     }
 
     /** When there is something to do next, epoch ms; tells that the queue expires if it does. */
@@ -504,77 +612,39 @@ final class DeliveryQueue implements DeliveryEffects {
         return queues.nanoTime() - retryAt >= 0;
     }
 
-    @Override
-    public void deliver(int consumer, long deliveryId, long position, long state, boolean settled) {
-        ConsumerHandle to = consumers[consumer];
-        BatchView from = view;
-        if (to == null || from == null) {
-            throw new IllegalStateException("delivery without consumer or record");
-        }
-        DeliveryBatch batch = to.open;
-        if (batch == null) {
-            batch = new DeliveryBatch();
-            to.open = batch;
-            queues.out().of(to.sink().executor()).deliver(to.sink(), batch);
-        }
-        batch.add(
-                deliveryId,
-                from,
-                Reference.offset(position),
-                Reference.deliveryCount(state),
-                Reference.redelivered(state));
-        if (!settled && isJournaled(position)) {
-            if (ownDelta().delivered(position, priorityKey(state))) {
-                queues.markUnjournaled(this);
-            }
-        }
-    }
-
-    private int priorityKey(long state) {
-        return spec().policy().maxPriority() == 0 ? QueueDelta.ALL_PRIORITIES : Reference.priority(state);
-    }
-
-    @Override
-    public void purged(QueueIndex references) {
-        queues.forgetLater(references);
-    }
-
-    @Override
-    public void settled(long position) {
-        queues.forget(position);
-        if (!journaling && isJournaled(position)) {
-            ownDelta().settled(position);
-            queues.markUnjournaled(this);
-        }
-    }
-
-    @Override
-    public void failed(long position, int deliveryCount) {
-        if (!journaling && isJournaled(position)) {
-            ownDelta().failed(position, deliveryCount);
-            queues.markUnjournaled(this);
-        }
-    }
-
-    @Override
-    public void postponed(long position, long due) {
-        if (isJournaled(position)) {
-            ownDelta().postponed(position, due);
-            queues.markUnjournaled(this);
-        }
-    }
-
-    @Override
-    public void deadLetter(long deliveryId, long position, long state, DeathReason reason) {
-        queues.dying().add(this, deliveryId, position, state, reason);
-    }
-
     /** The copy of a dying message is stored. */
     void deadLettered(long deliveryId) {
         if (!closed) {
-            machine.deadLettered(deliveryId, this);
+            machine.deadLettered(deliveryId, effects());
             queues.markDirty(this);
         }
+    }
+
+    @Override
+    public void loaded() {
+        queues.markDirty(this);
+    }
+
+    @Override
+    public void failed(Throwable error) {
+        LOG.error("Queue '{}' cannot read its next message; trying again in 1 s", spec().name(), error);
+        retryAt = queues.nanoTime() + RETRY_NANOS;
+        queues.retryLater(this);
+        queues.markDirty(this);
+    }
+
+    @Override
+    public void missing(long position) {
+        LOG.atLevel(queues.mayBeGone(position) ? Level.DEBUG : Level.WARN)
+                .log(
+                        "Queue '{}': no record at offset {} of home partition {}: dropped",
+                        spec().name(),
+                        Reference.offset(position),
+                        Reference.partition(position));
+        if (machine.nextPosition() == position) {
+            machine.dropNext(effects());
+        }
+        queues.markDirty(this);
     }
 
     private void endDrains() {
@@ -591,72 +661,6 @@ final class DeliveryQueue implements DeliveryEffects {
             }
             consumer.draining.forEach(task::then);
             consumer.draining.clear();
-        }
-    }
-
-    private boolean viewHolds(long position) {
-        BatchView held = view;
-        long offset = Reference.offset(position);
-        return held != null
-                && viewPartition == Reference.partition(position)
-                && offset >= held.baseOffset()
-                && offset <= held.lastOffset();
-    }
-
-    /** Makes {@link #view} hold the record; false if it must be loaded first. */
-    private boolean openView(long position) {
-        closeView();
-        viewPartition = Reference.partition(position);
-        view = queues.cachedBatch(position);
-        if (view != null) {
-            return true;
-        }
-        LogPartition partition = queues.homePartition(viewPartition);
-        loading = true;
-        partition.loadBatch(Reference.offset(position), queues.executor()).whenComplete((loaded, error) -> {
-            loading = false;
-            loaded(position, loaded, error);
-        });
-        // an engine may answer at once
-        return viewHolds(position);
-    }
-
-    private void loaded(long position, @Nullable BatchView loaded, @Nullable Throwable error) {
-        if (closed || released) {
-            if (loaded != null) {
-                loaded.release();
-            }
-            return;
-        }
-        if (error != null) {
-            LOG.error("Queue '{}' cannot read its next message; trying again in 1 s", spec().name(), error);
-            retryAt = queues.nanoTime() + RETRY_NANOS;
-            queues.retryLater(this);
-        } else if (loaded != null) {
-            closeView();
-            view = loaded;
-            viewPartition = Reference.partition(position);
-            viewIsLoaded = true;
-        } else {
-            LOG.atLevel(queues.mayBeGone(position) ? Level.DEBUG : Level.WARN)
-                    .log(
-                            "Queue '{}': no record at offset {} of home partition {}: dropped",
-                            spec().name(),
-                            Reference.offset(position),
-                            Reference.partition(position));
-            if (machine.nextPosition() == position) {
-                machine.dropNext(this);
-            }
-        }
-        queues.markDirty(this);
-    }
-
-    private void closeView() {
-        BatchView held = view;
-        if (held != null) {
-            view = null;
-            viewIsLoaded = false;
-            held.release();
         }
     }
 }

@@ -2,6 +2,8 @@ package io.sluice.shard;
 
 import io.sluice.access.Caller;
 import io.sluice.queue.DeliverySink;
+import io.sluice.queue.MessageSelector;
+import io.sluice.queue.QueueBrowser;
 import io.sluice.queue.QueueConsumer;
 import io.sluice.queue.QueueId;
 import io.sluice.queue.QueueRef;
@@ -9,6 +11,7 @@ import io.sluice.queue.QueueSpec;
 import io.sluice.queue.QueueStats;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
 
 /** A queue as other threads see it. */
 final class QueueHandle implements QueueRef {
@@ -87,6 +90,14 @@ final class QueueHandle implements QueueRef {
         ConsumerHandle handle = new ConsumerHandle(loop, queue, consumer, sink);
         loop.put((Runnable) () -> queue.attach(handle));
         return handle;
+    }
+
+    @Override
+    public QueueBrowser browse(
+            Caller caller, @Nullable MessageSelector selector, int credit, DeliverySink sink, Runnable ended) {
+        Browse browse = new Browse(loop, queue, selector, credit, sink, ended);
+        loop.put((Runnable) () -> queue.browse(browse));
+        return browse;
     }
 
     @Override

@@ -243,7 +243,7 @@ class DeliveryMachineSimTest {
                         if (expired) {
                             break;
                         }
-                        machine.dispatch(this);
+                        machine.dispatch(now, this);
                         assertThat(mustSettle).isEmpty();
                     }
                 }

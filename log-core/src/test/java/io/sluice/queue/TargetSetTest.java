@@ -98,6 +98,12 @@ class TargetSetTest {
             }
 
             @Override
+            public QueueBrowser browse(
+                    Caller caller, MessageSelector selector, int credit, DeliverySink sink, Runnable ended) {
+                throw new AssertionError("not used");
+            }
+
+            @Override
             public void touch() {}
 
             @Override

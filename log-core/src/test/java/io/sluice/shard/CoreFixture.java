@@ -202,7 +202,10 @@ abstract class CoreFixture {
                 256);
         for (String value : values) {
             batch.begin();
-            RecordFields.writeBytes(batch.buffer(), "key".getBytes(StandardCharsets.UTF_8));
+            // "k:..." has the key k
+            int end = value.indexOf(':');
+            String key = end < 0 ? "key" : value.substring(0, end);
+            RecordFields.writeBytes(batch.buffer(), key.getBytes(StandardCharsets.UTF_8));
             RecordFields.writeBytes(batch.buffer(), value.getBytes(StandardCharsets.UTF_8));
             batch.headers();
             batch.end(0, targets, 5, 1000, durability, 0);

@@ -3,6 +3,7 @@ package io.sluice.amqp091.entity;
 import io.sluice.amqp091.codec.AmqpException;
 import io.sluice.amqp091.codec.ReplyCode;
 import io.sluice.amqp091.stream.StreamSettings;
+import io.sluice.queue.MessageGroups;
 import io.sluice.queue.Overflow;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.RetryBackoff;
@@ -36,6 +37,12 @@ record QueueArguments(String type, QueuePolicy policy, StreamSettings stream, Ma
     private static final List<String> RETRY_SHAPE =
             List.of("x-delayed-retry-max", "x-delayed-retry-multiplier", "x-delayed-retry-jitter");
 
+    /** Messages of a group keep their order with several consumers; our own, as are the two that say how. */
+    private static final String GROUPS = "x-message-groups";
+
+    private static final String GROUPS_BY = "x-message-groups-by";
+    private static final String GROUPS_ONE_IN_FLIGHT = "x-message-groups-one-in-flight";
+
     /** What classic and quorum queues take both. */
     private static final Set<String> COMMON = Set.of(
             "x-queue-type",
@@ -53,6 +60,9 @@ record QueueArguments(String type, QueuePolicy policy, StreamSettings stream, Ma
             "x-delayed-retry-max",
             "x-delayed-retry-multiplier",
             "x-delayed-retry-jitter",
+            GROUPS,
+            GROUPS_BY,
+            GROUPS_ONE_IN_FLIGHT,
             "x-queue-leader-locator");
 
     private static final Set<String> CLASSIC_ONLY =
@@ -189,7 +199,22 @@ record QueueArguments(String type, QueuePolicy policy, StreamSettings stream, Ma
                 .maxPriority(quorum ? 0 : (int) priorities)
                 .singleActiveConsumer(checks.flag("x-single-active-consumer"))
                 .retry(retry(checks))
+                .groups(groups(checks))
                 .build();
+    }
+
+    private static @Nullable MessageGroups groups(ArgumentChecks checks) {
+        String by = checks.oneOf(GROUPS_BY, List.of("group-id", "key"), "neither group-id nor key");
+        boolean oneInFlight = checks.flag(GROUPS_ONE_IN_FLIGHT);
+        if (!checks.flag(GROUPS)) {
+            for (String name : List.of(GROUPS_BY, GROUPS_ONE_IN_FLIGHT)) {
+                if (checks.has(name)) {
+                    throw checks.invalid(name, "x-message-groups is not true");
+                }
+            }
+            return null;
+        }
+        return new MessageGroups("key".equals(by) ? MessageGroups.By.KEY : MessageGroups.By.GROUP_ID, oneInFlight);
     }
 
     /** Names and meaning as in LavinMQ; the jitter is our own. */

@@ -7,6 +7,7 @@ import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.sluice.access.Principal;
 import io.sluice.log.StreamId;
+import io.sluice.queue.MessageGroups;
 import io.sluice.queue.Overflow;
 import io.sluice.queue.QueueId;
 import io.sluice.queue.QueuePolicy;
@@ -47,6 +48,9 @@ final class CatalogCodec {
     // flags of a queue's policy
     private static final int SINGLE_ACTIVE = 1;
     private static final int RETRY = 2;
+    private static final int GROUPS = 4;
+    /** Beside what makes a group. */
+    private static final int ONE_IN_FLIGHT = 0x80;
 
     private static final byte HOST = 'V';
     private static final byte EXCHANGE = 'X';
@@ -236,12 +240,18 @@ final class CatalogCodec {
         out.writeByte(policy.overflow().ordinal());
         out.writeByte(policy.maxPriority());
         RetryBackoff retry = policy.retry();
-        out.writeByte((policy.singleActiveConsumer() ? SINGLE_ACTIVE : 0) | (retry == null ? 0 : RETRY));
+        MessageGroups groups = policy.groups();
+        out.writeByte((policy.singleActiveConsumer() ? SINGLE_ACTIVE : 0)
+                | (retry == null ? 0 : RETRY)
+                | (groups == null ? 0 : GROUPS));
         if (retry != null) {
             out.writeLong(retry.firstMillis());
             out.writeLong(retry.maxMillis());
             out.writeInt(retry.multiplier());
             out.writeByte(retry.jitterPercent());
+        }
+        if (groups != null) {
+            out.writeByte(groups.by().ordinal() | (groups.oneInFlight() ? ONE_IN_FLIGHT : 0));
         }
     }
 
@@ -259,6 +269,11 @@ final class CatalogCodec {
         int flags = in.readByte();
         if ((flags & RETRY) != 0) {
             policy.retry(new RetryBackoff(in.readLong(), in.readLong(), in.readInt(), in.readByte()));
+        }
+        if ((flags & GROUPS) != 0) {
+            int how = in.readUnsignedByte();
+            policy.groups(
+                    new MessageGroups(MessageGroups.By.values()[how & ONE_IN_FLIGHT - 1], (how & ONE_IN_FLIGHT) != 0));
         }
         return policy.singleActiveConsumer((flags & SINGLE_ACTIVE) != 0).build();
     }

@@ -18,6 +18,7 @@ import io.sluice.message.MessageHeaders;
 import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
 import io.sluice.queue.DeathReason;
+import io.sluice.queue.MessageGroups;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.Republisher;
@@ -102,6 +103,7 @@ class BrokerRestartTest {
                         .deadLetterExchange("dlx")
                         .deadLetterKey("key")
                         .deliveryLimit(3)
+                        .groups(new MessageGroups(MessageGroups.By.KEY, true))
                         .build());
         queue("gone", QueuePolicy.NONE);
         get(host.deleteQueue(CALLER, "gone", false, false));
@@ -123,6 +125,7 @@ class BrokerRestartTest {
                         .deadLetterExchange("dlx")
                         .deadLetterKey("key")
                         .deliveryLimit(3)
+                        .groups(new MessageGroups(MessageGroups.By.KEY, true))
                         .build());
         assertThat(host.table().stream("s")).isEqualTo(s);
         assertThat(host.streamName(s.id())).isEqualTo("s");

@@ -11,6 +11,8 @@ import io.sluice.log.StreamConfig;
 import io.sluice.log.StreamId;
 import io.sluice.log.StreamInfo;
 import io.sluice.queue.DeliverySink;
+import io.sluice.queue.MessageSelector;
+import io.sluice.queue.QueueBrowser;
 import io.sluice.queue.QueueConsumer;
 import io.sluice.queue.QueueId;
 import io.sluice.queue.QueueRef;
@@ -279,6 +281,12 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
 
         @Override
         public QueueConsumer attach(Caller caller, ConsumerSpec consumer, DeliverySink sink) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public QueueBrowser browse(
+                Caller caller, MessageSelector selector, int credit, DeliverySink sink, Runnable ended) {
             throw new UnsupportedOperationException();
         }
 
