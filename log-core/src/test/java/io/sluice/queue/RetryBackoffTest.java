@@ -27,6 +27,9 @@ class RetryBackoffTest {
         long longest = RetryBackoff.MAX_MILLIS;
         assertThat(delays(new RetryBackoff(longest, longest, Integer.MAX_VALUE, 0), 1, 65_535))
                 .containsExactly(longest, longest);
+        // the next wait would not fit into a long
+        assertThat(delays(new RetryBackoff(longest - 1, longest, Integer.MAX_VALUE, 0), 1, 2))
+                .containsExactly(longest - 1, longest);
         assertThat(delays(new RetryBackoff(longest, longest, RetryBackoff.LINEAR, 0), 65_535))
                 .containsExactly(longest);
     }

@@ -659,7 +659,6 @@ final class CoreTraffic implements Republisher {
             Delivery delivery = held.remove(index);
             CoreModel.Copy copy = delivery.copy();
             copy.how = "choice " + how + " with delivery " + delivery.id();
-            int limit = client.spec.policy().deliveryLimit();
             if (how < 13) {
                 end.ack(delivery.id());
                 unflushed.add(copy);
@@ -673,27 +672,44 @@ final class CoreTraffic implements Republisher {
                     end.release(delivery.id(), false);
                 }
             } else if (how < 18) {
-                copy.failures++;
                 if (random.nextInt(3) == 0) {
                     copy.notBefore = world.clock.millis() + random.nextInt(3000);
                     end.releaseUntil(delivery.id(), true, copy.notBefore);
                 } else {
                     RetryBackoff retry = client.spec.policy().retry();
-                    copy.notBefore = retry == null ? 0 : world.clock.millis() + shortest(retry, copy.failures);
+                    copy.notBefore = retry == null ? 0 : world.clock.millis() + shortest(retry, copy.failures + 1);
                     end.release(delivery.id(), true);
                 }
-                if (limit >= 0 && copy.failures > limit) {
-                    copy.settled = true;
-                    copy.rejected = client.deadLetters != null;
-                }
-                if (!copy.settled || copy.rejected) {
-                    failures.add(
-                            new Failure(copy, copy.failures, world.journal().logEndOffset()));
-                }
+                failed(copy);
             } else {
                 end.reject(delivery.id());
                 copy.settled = true;
                 copy.rejected = client.deadLetters != null;
+            }
+        }
+
+        /** Gives one of them back, not to be delivered again before so many milliseconds are over. */
+        void releaseUntil(int index, boolean failed, long millis) {
+            Delivery delivery = held.remove(index);
+            CoreModel.Copy copy = delivery.copy();
+            copy.how = "given back for " + millis + " ms";
+            copy.notBefore = world.clock.millis() + millis;
+            end.releaseUntil(delivery.id(), failed, copy.notBefore);
+            if (failed) {
+                failed(copy);
+            }
+        }
+
+        /** One more delivery failed; it may be one too many. */
+        private void failed(CoreModel.Copy copy) {
+            int limit = client.spec.policy().deliveryLimit();
+            copy.failures++;
+            if (limit >= 0 && copy.failures > limit) {
+                copy.settled = true;
+                copy.rejected = client.deadLetters != null;
+            }
+            if (!copy.settled || copy.rejected) {
+                failures.add(new Failure(copy, copy.failures, world.journal().logEndOffset()));
             }
         }
 

@@ -8,6 +8,7 @@ import io.sluice.io.LeakReports;
 import io.sluice.log.Durability;
 import io.sluice.queue.Overflow;
 import io.sluice.queue.QueuePolicy;
+import io.sluice.queue.RetryBackoff;
 import io.sluice.queue.Settlement;
 import io.sluice.shard.CoreSimulation.Client;
 import io.sluice.shard.CoreSimulation.Stop;
@@ -135,6 +136,43 @@ class EveryWriteTest {
                 CoreTraffic.Consumer consumer = on.consume(target, 1);
                 on.settle(consumer, ACK);
                 on.pass(100_000);
+            }
+        },
+        RETRIES {
+            @Override
+            void play(Stage on) {
+                Client queue = on.queue(QueuePolicy.builder()
+                        .retry(new RetryBackoff(500, 1_000, 2, 0))
+                        .build());
+                on.publish(queue, 4);
+                CoreTraffic.Consumer consumer = on.consume(queue, 10);
+                on.settle(consumer, FAIL);
+                on.releaseUntil(consumer, true, 2_000);
+                on.releaseUntil(consumer, false, 700);
+                on.pass(600);
+                on.settle(consumer, FAIL);
+                on.tick();
+                on.publish(queue, 1);
+                on.pass(1_100);
+                on.settle(consumer, ACK);
+                on.purge(queue);
+                on.pass(1_100);
+            }
+        },
+        UNUSED_QUEUES_EXPIRE {
+            @Override
+            void play(Stage on) {
+                Client queue = on.queue(QueuePolicy.builder().expires(900).build());
+                Client kept = on.queue(QueuePolicy.builder().expires(60_000).build());
+                on.publish(queue, 3);
+                on.publish(kept, 2);
+                CoreTraffic.Consumer consumer = on.consume(queue, 1);
+                on.settle(consumer, RELEASE);
+                on.leave(consumer);
+                on.pass(500);
+                on.tick();
+                on.pass(1_100);
+                on.publish(kept, 1);
             }
         },
         PURGE_AND_DELETE {
@@ -285,6 +323,15 @@ class EveryWriteTest {
             if (!isOver()) {
                 assertThat(consumer.holds()).as("messages with the consumer").isPositive();
                 consumer.settle(0, how);
+                consumer.flushed();
+                work();
+            }
+        }
+
+        void releaseUntil(CoreTraffic.Consumer consumer, boolean failed, long millis) {
+            if (!isOver()) {
+                assertThat(consumer.holds()).as("messages with the consumer").isPositive();
+                consumer.releaseUntil(0, failed, millis);
                 consumer.flushed();
                 work();
             }
