@@ -34,7 +34,9 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -52,6 +54,8 @@ import org.slf4j.LoggerFactory;
 class GatewayFuzzTest {
     /** Inputs to one broker: what they declare by chance stays until it is closed. */
     private static final int PER_BROKER = 50_000;
+    /** More than any frame that the broker takes. */
+    private static final int LARGEST = 2 * 131_072;
     /** Connections at a time. */
     private static final int AT_A_TIME = 16;
 
@@ -63,6 +67,7 @@ class GatewayFuzzTest {
     private final int inputs = Integer.getInteger("sluice.fuzz.inputs", 5_000);
     private final long seed = Long.getLong("sluice.fuzz.seed", 1);
     private final ListAppender<ILoggingEvent> log = new ListAppender<>();
+    private final Set<Input> open = ConcurrentHashMap.newKeySet();
     private final ConcurrentLinkedQueue<String> failures = new ConcurrentLinkedQueue<>();
     private final Semaphore places = new Semaphore(AT_A_TIME);
 
@@ -101,12 +106,12 @@ class GatewayFuzzTest {
                     .channel();
             for (int i = from; i < to && failures.isEmpty(); i++) {
                 assertThat(places.tryAcquire(30, TimeUnit.SECONDS))
-                        .as("a place within 30 s")
+                        .as("a place within 30 s, held by %s", open)
                         .isTrue();
                 start(new Input(i, new Random(seed * 31 + i)), loops, listener.localAddress());
             }
             assertThat(places.tryAcquire(AT_A_TIME, 30, TimeUnit.SECONDS))
-                    .as("all end within 30 s")
+                    .as("all end within 30 s, but %s", open)
                     .isTrue();
             places.release(AT_A_TIME);
             listener.close().sync();
@@ -117,6 +122,7 @@ class GatewayFuzzTest {
 
     private void start(Input input, EventLoopGroup loops, java.net.SocketAddress address) {
         Peer peer = new Peer(input);
+        open.add(input);
         new Bootstrap()
                 .group(loops)
                 .channel(LocalChannel.class)
@@ -131,6 +137,7 @@ class GatewayFuzzTest {
                 .closeFuture()
                 .addListener(closed -> {
                     peer.check();
+                    open.remove(input);
                     places.release();
                 });
     }
@@ -173,6 +180,7 @@ class GatewayFuzzTest {
     private final class Peer extends SimpleChannelInboundHandler<ByteBuf> {
         private final Input input;
         private final ByteBuf received = Unpooled.buffer();
+        private @Nullable Future<?> larger;
 
         Peer(Input input) {
             this.input = input;
@@ -187,11 +195,21 @@ class GatewayFuzzTest {
             // completes whatever frame swallowed the close, and is no frame itself
             rest.writeZero(2 * Conversation.FRAME_MAX);
             ctx.executor().execute(() -> send(ctx, rest));
+            // the same for one who has agreed on larger frames by mistake
+            larger =
+                    ctx.executor().schedule(() -> send(ctx, Unpooled.buffer().writeZero(LARGEST)), 1, TimeUnit.SECONDS);
         }
 
         private static void send(ChannelHandlerContext ctx, ByteBuf bytes) {
             ByteBuf pooled = ByteBufAllocator.DEFAULT.buffer(bytes.readableBytes());
             ctx.writeAndFlush(pooled.writeBytes(bytes));
+        }
+
+        @Override
+        public void channelInactive(ChannelHandlerContext ctx) {
+            if (larger != null) {
+                larger.cancel(false);
+            }
         }
 
         @Override
@@ -205,12 +223,15 @@ class GatewayFuzzTest {
                 boolean right =
                         input.wound != null ? code == input.wound.code() : code == 0 || ITS_OWN_FAULT.contains(code);
                 if (!right) {
-                    failures.add("ended with " + code + ", " + input);
+                    failures.add("ended with " + code + ", " + input + ", answers " + answered());
                 }
             } catch (RuntimeException e) {
-                failures.add(
-                        e + ", " + input + ", answers " + HEX.formatHex(received.array(), 0, received.writerIndex()));
+                failures.add(e + ", " + input + ", answers " + answered());
             }
+        }
+
+        private String answered() {
+            return HEX.formatHex(received.array(), 0, received.writerIndex());
         }
 
         /** The code that ended the connection; 0 = as the client asked, or without a word because it did not log in. */
