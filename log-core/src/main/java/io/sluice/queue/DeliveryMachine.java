@@ -1,6 +1,7 @@
 package io.sluice.queue;
 
 import io.sluice.queue.index.BlockStore;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>refuse</td><td>(new) → dying or settled</td></tr>
  * <tr><td>deadLettered</td><td>dying → settled</td></tr>
  * <tr><td>beginReplacing, endReplacing</td><td>dying → settled with its copy, or → dying</td></tr>
+ * <tr><td>policy</td><td>(none; what is beyond new limits goes with the next trim)</td></tr>
  * <tr><td>purge</td><td>fresh, returned, postponed → settled</td></tr>
  * </table>
  *
@@ -43,8 +45,14 @@ public final class DeliveryMachine {
     /** Messages that may be dying for their age at a time: a long backlog that expires at once does not fill the heap. */
     static final int MAX_EXPIRING = 4096;
 
+    /** Messages beyond a limit that go in one command: a limit that is set on a long backlog does not hold up other queues. */
+    static final int TRIMMED_AT_ONCE = 4096;
+
     private final BlockStore blocks;
-    private final QueuePolicy policy;
+    private QueuePolicy policy;
+    /** Takes effect when no transaction has set a delivery aside any more; null if there is none. */
+    private @Nullable QueuePolicy nextPolicy;
+
 
     // what an idle queue does not need is shared by all of them until it is used
     private WaitingReferences waiting = WaitingReferences.NONE;
@@ -65,6 +73,36 @@ public final class DeliveryMachine {
         this.blocks = blocks;
         if (policy.delayed()) {
             wake(now);
+        }
+    }
+
+    /**
+     * Changes what the queue does with its messages: limits, target and retries from now on, the time to live of messages that come
+     * from now on (those that wait keep theirs, as in RabbitMQ). What a transaction has set aside ends by the policy that it
+     * was set aside by, and until then all else goes by that, too.
+     *
+     * @throws IllegalArgumentException if the priorities, the groups or how consumers take turns are others, or one of the two is for delayed
+     *     messages: a queue has these for life
+     */
+    public void policy(QueuePolicy next) {
+        if (next.maxPriority() != policy.maxPriority()
+                || next.singleActiveConsumer() != policy.singleActiveConsumer()
+                || next.delayed() != policy.delayed()
+                || !Objects.equals(next.groups(), policy.groups())) {
+            throw new IllegalArgumentException("a queue cannot change from " + policy + " to " + next);
+        }
+        nextPolicy = next;
+        applyPolicy();
+    }
+
+    private void applyPolicy() {
+        QueuePolicy next = nextPolicy;
+        if (next != null && unsettled.prepared() == 0) {
+            policy = next;
+            nextPolicy = null;
+            if (unsettled != UnsettledDeliveries.NONE) {
+                unsettled.policy(next);
+            }
         }
     }
 
@@ -402,22 +440,32 @@ public final class DeliveryMachine {
     }
 
     private boolean mayExpireMore() {
-        return unsettled.dying() < MAX_EXPIRING;
+        return !UnsettledDeliveries.hasDeadLetters(policy) || unsettled.dying() < MAX_EXPIRING;
     }
 
     /**
      * Lets messages go that are beyond the queue's length limits, the next in turn first. A queue that refuses publishes keeps
-     * what it once took, also if returned messages are too many.
+     * what it once took, also if returned messages are too many. Of many the rest stays until dead letters are stored.
+     *
+     * @return true if more of them can go at once, by the next call
      */
-    public void trim(DeliveryEffects effects) {
-        while (waiting.size() > 0
-                && !waiting.areDelayed()
-                && policy.overflow() == Overflow.DROP_HEAD
-                && (policy.maxLength() >= 0 && waiting.size() > policy.maxLength()
-                        || policy.maxBytes() >= 0 && waiting.bytes() > policy.maxBytes())) {
+    public boolean trim(DeliveryEffects effects) {
+        for (int i = 0; isTooLong() && mayExpireMore(); i++) {
+            if (i == TRIMMED_AT_ONCE) {
+                return true;
+            }
             waiting.takeFirst();
             leaveTaken(DeathReason.MAXLEN, effects);
         }
+        return false;
+    }
+
+    private boolean isTooLong() {
+        return waiting.size() > 0
+                && !waiting.areDelayed()
+                && policy.overflow() == Overflow.DROP_HEAD
+                && (policy.maxLength() >= 0 && waiting.size() > policy.maxLength()
+                        || policy.maxBytes() >= 0 && waiting.bytes() > policy.maxBytes());
     }
 
     private void leaveTaken(DeathReason reason, DeliveryEffects effects) {
@@ -479,6 +527,7 @@ public final class DeliveryMachine {
     /** Settles what was set aside; returns it to its place if the transaction is not committed. */
     public void endPrepared(long deliveryId, boolean committed, long now, DeliveryEffects effects) {
         unsettled.endPrepared(deliveryId, committed, now, effects);
+        applyPolicy();
     }
 
     /**

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 public interface QueueRef {
     QueueId id();
 
+    /** What it is; its policy is the one of this moment. */
     QueueSpec spec();
 
     /** False once deleted. Any thread. */

@@ -12,6 +12,16 @@ public interface Queues {
      */
     CompletionStage<QueueRef> open(QueueSpec spec);
 
+    /**
+     * Changes what the queue does with its messages: they are judged by the new policy at once, but for their time to live, which
+     * they keep. Called on the shard thread it has taken effect for {@link QueueRef#spec} and whatever is taken up later when it
+     * returns; any other thread hands it over. A queue that is gone is left alone.
+     *
+     * @throws IllegalArgumentException on the shard thread, if a queue cannot change so: priorities, whether consumers take turns and
+     *     whether it is for delayed messages are for life
+     */
+    void reconfigure(QueueId id, QueuePolicy policy);
+
     /** Removes the queue and its state; its consumers are closed. Completes with the number of ready messages that went. */
     CompletionStage<Long> delete(QueueId id);
 

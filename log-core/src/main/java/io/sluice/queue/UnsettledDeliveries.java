@@ -26,10 +26,10 @@ final class UnsettledDeliveries {
     /** No state of a message. */
     private static final long GONE = -1;
 
-    private final QueuePolicy policy;
     private final WaitingReferences waiting;
     private final @Nullable GroupTable groups;
-    private final boolean deadLetters;
+    private QueuePolicy policy;
+    private boolean deadLetters;
     private InFlight inFlight = InFlight.NONE;
     /** Null until a message is postponed. */
     private @Nullable PostponedReferences postponed;
@@ -38,6 +38,7 @@ final class UnsettledDeliveries {
 
     private long nextId;
     private int dying;
+    private int prepared;
 
     /** Nothing yet; what comes back goes to {@code waiting}. */
     UnsettledDeliveries(QueuePolicy policy, WaitingReferences waiting, @Nullable GroupTable groups, long firstId) {
@@ -46,6 +47,17 @@ final class UnsettledDeliveries {
         this.groups = groups;
         deadLetters = hasDeadLetters(policy);
         nextId = firstId;
+    }
+
+    /** Another policy; none has been told what the one before would do. */
+    void policy(QueuePolicy next) {
+        policy = next;
+        deadLetters = hasDeadLetters(next);
+    }
+
+    /** Deliveries that transactions have set aside. */
+    int prepared() {
+        return prepared;
     }
 
     static boolean hasDeadLetters(QueuePolicy policy) {
@@ -162,6 +174,7 @@ final class UnsettledDeliveries {
         }
         inFlight.deadline(slot, 0);
         inFlight.update(slot, state, PREPARED - how.ordinal());
+        prepared++;
         return true;
     }
 
@@ -171,6 +184,7 @@ final class UnsettledDeliveries {
         if (holder > PREPARED || holder == REPLACED) {
             return;
         }
+        prepared--;
         if (!committed) {
             giveBack(slot, inFlight.state(slot));
             return;

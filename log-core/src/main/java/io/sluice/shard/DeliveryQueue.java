@@ -39,6 +39,7 @@ final class DeliveryQueue implements QueueReader.User {
     private static final @Nullable ConsumerHandle[] NOBODY = {};
 
     private final boolean durable;
+    private QueuePolicy policy;
     // what an idle queue does not need, it does not have
     private @Nullable ConsumerHandle[] consumers = NOBODY;
     private @Nullable ArrayList<ConsumerHandle> drains;
@@ -67,7 +68,7 @@ final class DeliveryQueue implements QueueReader.User {
     DeliveryQueue(QueueHandle handle, DeliveryQueues queues) {
         this.handle = handle;
         this.queues = queues;
-        QueuePolicy policy = handle.spec().policy();
+        policy = handle.spec().policy();
         machine = new DeliveryMachine(policy, queues.blocks(), queues.now());
         unusedSince = queues.currentMillis();
         durable = handle.spec().durable();
@@ -155,9 +156,20 @@ final class DeliveryQueue implements QueueReader.User {
         return true;
     }
 
+    /** See {@link io.sluice.queue.Queues#reconfigure}. */
+    void reconfigure(QueuePolicy next) {
+        machine.policy(next);
+        if (next.expires() != policy.expires()) {
+            unusedSince = queues.currentMillis();
+        }
+        policy = next;
+        handle.policy(next);
+        queues.markDirty(this);
+    }
+
     /** True if a message more would be refused. */
     boolean isFull() {
-        return spec().policy().refusesPublishes() && !machine.hasRoom();
+        return policy.refusesPublishes() && !machine.hasRoom();
     }
 
     /** A message of an earlier life. */
@@ -306,7 +318,7 @@ final class DeliveryQueue implements QueueReader.User {
 
     /** Epoch ms from which retries of this queue wait; only a queue that delays them asks the clock. */
     private long retryTime() {
-        return spec().policy().retry() == null ? 0 : queues.currentMillis();
+        return policy.retry() == null ? 0 : queues.currentMillis();
     }
 
     /** Sets a delivery aside for a transaction; false if the consumer does not hold it. */
@@ -495,7 +507,7 @@ final class DeliveryQueue implements QueueReader.User {
             machine.expire(now, effects());
             boolean more = !isLoading() && deliver(now);
             if (!more) {
-                machine.trim(effects());
+                more = machine.trim(effects());
             }
             if (browses != null) {
                 more |= browses.work(machine, now);
@@ -584,7 +596,7 @@ final class DeliveryQueue implements QueueReader.User {
 
     /** When there is something to do next, epoch ms; tells that the queue expires if it does. */
     private long nextTimer(long now) {
-        long expires = spec().policy().expires();
+        long expires = policy.expires();
         long next = indexRetryAt != 0 ? indexRetryAt : machine.nextExpiry();
         if (expires < 0 || machine.consumers() > 0) {
             return next;

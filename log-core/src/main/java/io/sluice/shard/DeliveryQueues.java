@@ -7,6 +7,7 @@ import io.sluice.log.LogPartition;
 import io.sluice.log.record.BatchView;
 import io.sluice.queue.Overflow;
 import io.sluice.queue.QueueId;
+import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Queues;
@@ -111,6 +112,18 @@ final class DeliveryQueues implements Queues {
         CompletableFuture<QueueRef> opened = new CompletableFuture<>();
         loop().put((Runnable) () -> open(spec, opened));
         return opened;
+    }
+
+    @Override
+    public void reconfigure(QueueId id, QueuePolicy policy) {
+        if (loop().inLoop()) {
+            QueueHandle handle = byId.get(id);
+            if (handle != null) {
+                handle.queue().reconfigure(policy);
+            }
+        } else {
+            loop().put((Runnable) () -> reconfigure(id, policy));
+        }
     }
 
     @Override

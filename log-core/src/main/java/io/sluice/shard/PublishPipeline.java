@@ -453,7 +453,8 @@ final class PublishPipeline {
                 continue;
             }
             Pass.Refusable refusable = targets.mayRefuse() ? pass.refusables.get(refusables++) : null;
-            boolean whole = refusable != null && refusable.whole();
+            // what was routed before its queue came to refuse is taken
+            boolean whole = refusable == null || refusable.whole();
             boolean taken =
                     queues.enqueue(targets, position, pass.states[i], pass.expiries[i], pass.arrivals[i], whole);
             if (!taken && refusable != null) {

@@ -6,6 +6,7 @@ import io.sluice.queue.MessageSelector;
 import io.sluice.queue.QueueBrowser;
 import io.sluice.queue.QueueConsumer;
 import io.sluice.queue.QueueId;
+import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.QueueStats;
@@ -15,9 +16,9 @@ import org.jspecify.annotations.Nullable;
 
 /** A queue as other threads see it. */
 final class QueueHandle implements QueueRef {
-    private final QueueSpec spec;
     private final ShardLoop loop;
     private final DeliveryQueue queue;
+    private volatile QueueSpec spec;
     private volatile boolean open = true;
     private volatile QueueStats stats = QueueStats.NONE;
     private volatile int publishPause;
@@ -30,6 +31,11 @@ final class QueueHandle implements QueueRef {
 
     DeliveryQueue queue() {
         return queue;
+    }
+
+    /** Shard thread. */
+    void policy(QueuePolicy policy) {
+        spec = spec.with(policy);
     }
 
     /** Shard thread. */

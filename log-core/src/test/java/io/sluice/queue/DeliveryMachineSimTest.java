@@ -16,7 +16,7 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 /**
- * The delivery machine against a naive model in random mixes of all commands, each seed with another policy. {@code
+ * The delivery machine against a naive model in random mixes of all commands, each seed with other policies. {@code
  * -Dsim.seeds=N} sets the number of seeds, {@code -Dsim.seed=S} the first one.
  */
 class DeliveryMachineSimTest {
@@ -87,7 +87,8 @@ class DeliveryMachineSimTest {
     /** One seed: every effect of the machine is looked up in the model. */
     private static final class Run implements DeliveryEffects {
         final Random random;
-        final QueuePolicy policy;
+        QueuePolicy policy;
+        QueuePolicy nextPolicy;
         final MemoryBlocks blocks = new MemoryBlocks();
         final DeliveryMachine machine;
         final int burst;
@@ -116,22 +117,40 @@ class DeliveryMachineSimTest {
         Run(long seed) {
             random = new Random(seed);
             burst = random.nextInt(10) == 0 ? 900 : 4;
-            policy = QueuePolicy.builder()
+            int priorities = random.nextInt(3) == 0 ? new int[] {1, 5, 31, 32, 255}[random.nextInt(5)] : 0;
+            policy = anyPolicy(priorities, random.nextInt(4) == 0);
+            machine = new DeliveryMachine(policy, blocks, now);
+        }
+
+        QueuePolicy anyPolicy(int priorities, boolean single) {
+            return QueuePolicy.builder()
                     .deadLetterExchange(random.nextBoolean() ? "dlx" : null)
                     .deliveryLimit(random.nextInt(5) - 1)
                     .messageTtl(random.nextInt(3) == 0 ? random.nextInt(40) : -1)
                     .maxLength(random.nextInt(3) == 0 ? random.nextInt(burst * 4) : -1)
                     .maxBytes(random.nextInt(4) == 0 ? random.nextInt(burst * 40) : -1)
                     .overflow(Overflow.values()[random.nextInt(3)])
-                    .maxPriority(random.nextInt(3) == 0 ? new int[] {1, 5, 31, 32, 255}[random.nextInt(5)] : 0)
-                    .singleActiveConsumer(random.nextInt(4) == 0)
+                    .maxPriority(priorities)
+                    .singleActiveConsumer(single)
                     .retry(
                             random.nextInt(3) == 0
                                     ? new RetryBackoff(
                                             1 + random.nextInt(20), 60, random.nextInt(3), random.nextInt(101))
                                     : null)
                     .build();
-            machine = new DeliveryMachine(policy, blocks, now);
+        }
+
+        /** Not while a transaction has deliveries set aside: it has told what it will do with them. */
+        void changePolicy(QueuePolicy to) {
+            nextPolicy = to;
+            policyApplies();
+        }
+
+        void policyApplies() {
+            if (nextPolicy != null && prepared.isEmpty()) {
+                policy = nextPolicy;
+                nextPolicy = null;
+            }
         }
 
         void go() {
@@ -206,7 +225,7 @@ class DeliveryMachineSimTest {
 
         long nextExpiry() {
             long due = postponed.values().stream().mapToLong(d -> d).min().orElse(Long.MAX_VALUE);
-            if (dying.size() >= DeliveryMachine.MAX_EXPIRING) {
+            if (policy.deadLetterExchange() != null && dying.size() >= DeliveryMachine.MAX_EXPIRING) {
                 return due;
             }
             return heads().stream()
@@ -364,15 +383,23 @@ class DeliveryMachineSimTest {
 
         void trim() {
             long bytes = machine.readyBytes();
+            int gone = 0;
+            boolean more = false;
             while (!waiting.isEmpty()
+                    && (policy.deadLetterExchange() == null || dying.size() + gone < DeliveryMachine.MAX_EXPIRING)
                     && policy.overflow() == Overflow.DROP_HEAD
                     && (policy.maxLength() >= 0 && waiting.size() > policy.maxLength()
                             || policy.maxBytes() >= 0 && bytes > policy.maxBytes())) {
+                if (gone == DeliveryMachine.TRIMMED_AT_ONCE) {
+                    more = true;
+                    break;
+                }
+                gone++;
                 Message message = waiting.pollFirstEntry().getValue();
                 bytes -= message.size;
                 mustGo(message, DeathReason.MAXLEN);
             }
-            machine.trim(this);
+            assertThat(machine.trim(this)).as("more to trim").isEqualTo(more);
         }
 
         void mustGo(Message message, DeathReason reason) {
@@ -505,6 +532,7 @@ class DeliveryMachineSimTest {
             }
             machine.endPrepared(id, committed, now, this);
             machine.endPrepared(id, committed, now, this);
+            policyApplies();
         }
 
         long retry(Message message) {
@@ -522,8 +550,13 @@ class DeliveryMachineSimTest {
         }
 
         void rare() {
-            switch (random.nextInt(3)) {
+            switch (random.nextInt(4)) {
                 case 0 -> {
+                    QueuePolicy to = anyPolicy(policy.maxPriority(), policy.singleActiveConsumer());
+                    changePolicy(to);
+                    machine.policy(to);
+                }
+                case 2 -> {
                     if (!takers.isEmpty()) {
                         int consumer = anyConsumer();
                         takers.get(consumer).credit = 0;

@@ -225,7 +225,9 @@ final class CoreModel {
     static final class Queue {
         final long id;
         final boolean durable;
-        final QueuePolicy policy;
+        /** Administrators may change its limits. */
+        QueuePolicy policy;
+
         final boolean hasDeadLetters;
         final TreeMap<Long, Copy> copies = new TreeMap<>();
         private final Map<Integer, Copy> bySerial = new HashMap<>();

@@ -180,7 +180,7 @@ final class CoreSimulation {
 
     /** A queue as its clients see it. */
     static final class Client {
-        final QueueSpec spec;
+        QueueSpec spec;
         final CoreModel.Queue model;
         final List<CoreTraffic.Consumer> consumers = new ArrayList<>();
         final Client deadLetters;
@@ -291,6 +291,9 @@ final class CoreSimulation {
             note(forGood ? "disk fails for good" : "a call fails");
         } else if (choice < 991) {
             quiesce(true);
+            if (!faulty && !queues.isEmpty() && random.nextInt(3) == 0) {
+                changeLimits(any(new ArrayList<>(queues.values())));
+            }
         } else if (choice < 994 || failed()) {
             Stop stop = Stop.values()[random.nextInt(3)];
             boolean atRest = random.nextBoolean();
@@ -368,6 +371,36 @@ final class CoreSimulation {
         return policy.overflow(Overflow.values()[random.nextInt(3)])
                 .singleActiveConsumer(random.nextInt(5) == 0)
                 .build();
+    }
+
+    /** An administrator sets other limits on a queue at rest: they hold at once, for what is there too. */
+    private void changeLimits(Client client) {
+        QueuePolicy before = client.spec.policy();
+        if (before.delayed()) {
+            return;
+        }
+        boolean other = random.nextInt(4) == 0;
+        QueuePolicy after = QueuePolicy.builder()
+                .deadLetterExchange(before.deadLetterExchange())
+                .deliveryLimit(before.deliveryLimit())
+                .messageTtl(before.messageTtl())
+                .expires(other ? 500 + random.nextInt(20_000) : before.expires())
+                .maxLength(random.nextBoolean() ? random.nextInt(12) : before.maxLength())
+                .maxBytes(random.nextInt(3) == 0 ? random.nextInt(2000) : before.maxBytes())
+                .overflow(before.overflow())
+                .maxPriority(before.maxPriority())
+                .singleActiveConsumer(before.singleActiveConsumer())
+                .retry(before.retry())
+                .groups(before.groups())
+                .build();
+        client.spec = client.spec.with(after);
+        client.model.policy = after;
+        client.model.mayExceed = true;
+        if (after.expires() != before.expires()) {
+            client.usedAt = clock.millis();
+            client.unusedAt = -1;
+        }
+        core.queues().reconfigure(client.spec.id(), after);
     }
 
     private void deleteQueue() {

@@ -3,6 +3,8 @@ package io.sluice.routing;
 import io.sluice.log.StreamInfo;
 import io.sluice.message.RecordView;
 import io.sluice.queue.QueueRef;
+import io.sluice.routing.policy.AppliedPolicy;
+import io.sluice.routing.policy.Policies;
 import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +22,12 @@ public interface RoutingTable {
 
     @Nullable
     StreamInfo stream(String name);
+
+    /** The policies of the virtual host. */
+    Policies policies();
+
+    /** What policies say of a queue or stream; nothing if there is none of this name. */
+    AppliedPolicy queuePolicy(String name);
 
     Collection<ExchangeInfo> exchanges();
 

@@ -6,6 +6,7 @@ import io.sluice.log.StreamId;
 import io.sluice.log.StreamInfo;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.TargetSet;
+import io.sluice.routing.policy.Policy;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
@@ -76,6 +77,18 @@ public interface VirtualHost {
     CompletionStage<Void> subscribe(Caller caller, Subscription subscription);
 
     CompletionStage<Void> unsubscribe(Caller caller, Subscriber subscriber, String topicFilter);
+
+    /**
+     * Sets a policy, or replaces the one of its name; it applies to all queues and exchanges that are there, and to later ones, when
+     * the stage completes.
+     *
+     * @param operator true for one of operators
+     * @return true if there was none of this name
+     */
+    CompletionStage<Boolean> setPolicy(Caller caller, boolean operator, Policy policy);
+
+    /** Removes a policy: what it applied to is as without it. Completes with false if there was none. */
+    CompletionStage<Boolean> removePolicy(Caller caller, boolean operator, String name);
 
     /** Retained messages of this virtual host. */
     RetainedMessages retained();

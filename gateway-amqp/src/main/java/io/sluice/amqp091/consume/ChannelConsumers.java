@@ -203,7 +203,12 @@ public final class ChannelConsumers {
     private long timeout(QueueSpec spec) {
         QueueDeclaration declaration = connection.host().table().queueDeclaration(spec.name());
         String own = declaration == null ? null : declaration.arguments().get(ArgumentChecks.CONSUMER_TIMEOUT);
-        return own == null ? connection.shared().settings().consumerTimeoutMillis() : Long.parseLong(own);
+        long set = connection
+                .host()
+                .table()
+                .queuePolicy(spec.name())
+                .consumerTimeout(own == null ? -1 : Long.parseLong(own));
+        return set < 0 ? connection.shared().settings().consumerTimeoutMillis() : set;
     }
 
     private @Nullable StreamInfo stream(String name) {

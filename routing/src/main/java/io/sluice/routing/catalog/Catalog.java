@@ -216,10 +216,16 @@ final class Catalog {
         }
     }
 
+    @SuppressWarnings("ReferenceEquality") // an unchanged part of a table is the same object
     private void publish() {
         List<HostTable> changed = new ArrayList<>();
         transaction.edits().forEach((vhost, edit) -> {
             HostTable table = edit.freeze();
+            HostTable before = tables.get(vhost);
+            if (before != null && before.policies != table.policies) {
+                // routes ask their queues what they refuse
+                PolicyChanges.apply(table, queues);
+            }
             tables.put(vhost, table);
             changed.add(table);
         });

@@ -25,7 +25,10 @@ import io.sluice.routing.catalog.CatalogRecord.Host;
 import io.sluice.routing.catalog.CatalogRecord.Ids;
 import io.sluice.routing.catalog.CatalogRecord.Session;
 import io.sluice.routing.catalog.CatalogRecord.SessionWill;
+import io.sluice.routing.catalog.CatalogRecord.SetPolicy;
 import io.sluice.routing.catalog.CatalogRecord.Subscribed;
+import io.sluice.routing.policy.Policy;
+import io.sluice.routing.policy.PolicyTarget;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -60,7 +63,12 @@ final class CatalogCodec {
     private static final byte SESSION = 'M';
     private static final byte SUBSCRIPTION = 'U';
     private static final byte WILL = 'W';
+    private static final byte POLICY = 'P';
     private static final byte IDS = 'I';
+
+    // types of a policy's settings
+    private static final byte TEXT = 's';
+    private static final byte NUMBER = 'l';
 
     private CatalogCodec() {}
 
@@ -74,6 +82,7 @@ final class CatalogCodec {
             case STREAM -> 4;
             case BINDING -> 5;
             case SESSION -> 6;
+            case POLICY -> 1;
             default -> 7;
         };
     }
@@ -100,6 +109,9 @@ final class CatalogCodec {
             string(out, u.subscription().topicFilter());
         } else if (record instanceof SessionWill w) {
             string(out, w.clientId());
+        } else if (record instanceof SetPolicy p) {
+            out.writeBoolean(p.operator());
+            string(out, p.policy().name());
         }
         return ByteBufUtil.getBytes(out);
     }
@@ -150,6 +162,8 @@ final class CatalogCodec {
             bytes(out, will.properties());
             out.writeLong(will.expirySeconds());
             out.writeLong(will.delaySeconds());
+        } else if (record instanceof SetPolicy p) {
+            settings(out, p.policy());
         } else if (record instanceof Ids ids) {
             out.writeLong(ids.limit());
         }
@@ -201,6 +215,7 @@ final class CatalogCodec {
                                     bytes(v),
                                     v.readLong(),
                                     v.readLong()));
+                case POLICY -> new SetPolicy(vhost, k.readBoolean(), settings(text(k), v));
                 case IDS -> new Ids(vhost, v.readLong());
                 default -> throw new IllegalStateException("unknown kind of catalog record: " + kind);
             };
@@ -278,6 +293,35 @@ final class CatalogCodec {
         return policy.singleActiveConsumer((flags & SINGLE_ACTIVE) != 0).build();
     }
 
+    private static void settings(ByteBuf out, Policy policy) {
+        string(out, policy.pattern());
+        out.writeByte(policy.target().ordinal());
+        out.writeLong(policy.priority());
+        out.writeInt(policy.definition().size());
+        policy.definition().forEach((key, value) -> {
+            string(out, key);
+            if (value instanceof Long number) {
+                out.writeByte(NUMBER).writeLong(number);
+            } else {
+                out.writeByte(TEXT);
+                string(out, value.toString());
+            }
+        });
+    }
+
+    private static Policy settings(String name, ByteBuf in) {
+        String pattern = text(in);
+        PolicyTarget target = PolicyTarget.values()[in.readByte()];
+        long priority = in.readLong();
+        int count = in.readInt();
+        Map<String, Object> definition = new TreeMap<>();
+        for (int i = 0; i < count; i++) {
+            String key = text(in);
+            definition.put(key, in.readByte() == NUMBER ? (Object) in.readLong() : text(in));
+        }
+        return new Policy(name, pattern, target, priority, definition);
+    }
+
     private static CatalogRecord binding(String vhost, ByteBuf k, ByteBuf v) {
         Binding.End source = end(k);
         Binding.End destination = end(k);
@@ -317,6 +361,8 @@ final class CatalogCodec {
             return SUBSCRIPTION;
         } else if (record instanceof SessionWill) {
             return WILL;
+        } else if (record instanceof SetPolicy) {
+            return POLICY;
         }
         return IDS;
     }

@@ -8,6 +8,7 @@ import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.Sessions.StoredSubscription;
 import io.sluice.routing.Sessions.StoredWill;
+import io.sluice.routing.policy.Policy;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -50,6 +51,9 @@ sealed interface CatalogRecord {
     /** The will of a durable session; null to name the one to remove. */
     record SessionWill(
             String vhost, String clientId, @Nullable StoredWill will) implements CatalogRecord {}
+
+    /** A policy, of operators or not. */
+    record SetPolicy(String vhost, boolean operator, Policy policy) implements CatalogRecord {}
 
     /** Ids below the limit may have been used. */
     record Ids(String vhost, long limit) implements CatalogRecord {}

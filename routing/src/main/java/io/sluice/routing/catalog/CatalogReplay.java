@@ -11,6 +11,8 @@ import io.sluice.queue.Queues;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredQueue;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredStream;
 import io.sluice.routing.catalog.CatalogRecord.Ids;
+import io.sluice.routing.catalog.CatalogRecord.SetPolicy;
+import io.sluice.routing.policy.Policies;
 import io.sluice.routing.replay.InternalStreams;
 import io.sluice.routing.replay.LogScan;
 import java.nio.ByteBuffer;
@@ -85,14 +87,20 @@ final class CatalogReplay {
     /** All together: each would cost two hops to the shard. */
     private void openQueues(List<CatalogRecord> records) {
         List<CompletableFuture<?>> opened = new ArrayList<>();
+        Map<String, Policies> policies = new HashMap<>();
         for (CatalogRecord record : records) {
-            if (record instanceof DeclaredQueue q) {
+            if (record instanceof SetPolicy p) {
+                policies.merge(
+                        p.vhost(),
+                        Policies.NONE.with(p.operator(), p.policy()),
+                        (present, one) -> present.with(p.operator(), p.policy()));
+            } else if (record instanceof DeclaredQueue q) {
                 QueueSpec spec = new QueueSpec(
                         q.id(),
                         q.vhost(),
                         q.declaration().name(),
                         true,
-                        q.declaration().policy(),
+                        PolicyChanges.inForce(policies.getOrDefault(q.vhost(), Policies.NONE), q.declaration()),
                         q.owner());
                 opened.add(queues.open(spec).toCompletableFuture());
             }

@@ -19,6 +19,7 @@ import io.sluice.routing.Subscription;
 import io.sluice.routing.VirtualHost;
 import io.sluice.routing.catalog.HostTable.SessionEntry;
 import io.sluice.routing.catalog.HostTable.StreamEntry;
+import io.sluice.routing.policy.Policy;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -39,6 +40,7 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
     private final ObjectChanges objects;
     private final StreamChanges streams;
     private final SessionChanges sessionChanges;
+    private final PolicyChanges policies;
 
     CatalogVirtualHost(Catalog catalog, String name, RetainedMessages retained, TargetSet delayed) {
         this.delayed = delayed;
@@ -49,6 +51,7 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
         objects = new ObjectChanges(catalog, name, bindingChanges);
         streams = new StreamChanges(catalog, name, bindingChanges);
         sessionChanges = new SessionChanges(name, objects);
+        policies = new PolicyChanges(name);
     }
 
     @Override
@@ -162,6 +165,16 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
     @Override
     public CompletionStage<Void> unsubscribe(Caller caller, Subscriber subscriber, String topicFilter) {
         return change(tx -> sessionChanges.unsubscribe(tx, subscriber, topicFilter));
+    }
+
+    @Override
+    public CompletionStage<Boolean> setPolicy(Caller caller, boolean operator, Policy policy) {
+        return catalog.submit(tx -> CompletableFuture.completedFuture(policies.set(tx, caller, operator, policy)));
+    }
+
+    @Override
+    public CompletionStage<Boolean> removePolicy(Caller caller, boolean operator, String policy) {
+        return catalog.submit(tx -> CompletableFuture.completedFuture(policies.remove(tx, caller, operator, policy)));
     }
 
     @Override

@@ -17,12 +17,14 @@ import io.sluice.routing.catalog.CatalogRecord.DeclaredQueue;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredStream;
 import io.sluice.routing.catalog.CatalogRecord.Session;
 import io.sluice.routing.catalog.CatalogRecord.SessionWill;
+import io.sluice.routing.catalog.CatalogRecord.SetPolicy;
 import io.sluice.routing.catalog.CatalogRecord.Subscribed;
 import io.sluice.routing.catalog.HostTable.QueueEntry;
 import io.sluice.routing.catalog.HostTable.SessionEntry;
 import io.sluice.routing.catalog.HostTable.StreamEntry;
 import io.sluice.routing.exchange.BindingId;
 import io.sluice.routing.exchange.Exchange;
+import io.sluice.routing.policy.Policies;
 import io.sluice.routing.topic.PatternTrie;
 import io.sluice.routing.topic.PersistentMap;
 import java.util.Map;
@@ -46,6 +48,7 @@ final class HostEdit {
     PersistentMap<BindingId, Bound> bridges = PersistentMap.empty();
     PersistentMap<String, SessionEntry> sessions = PersistentMap.empty();
     PatternTrie<Subscription> subscriptions = PatternTrie.empty(PatternTrie.Syntax.MQTT);
+    Policies policies = Policies.NONE;
 
     /** A virtual host with the predeclared exchanges (AMQP 0-9-1, 3.1.3) and nothing else. */
     HostEdit(LogEngine engine, Queues running, String vhost) {
@@ -83,6 +86,7 @@ final class HostEdit {
         bridges = table.bridges;
         sessions = table.sessions;
         subscriptions = table.subscriptions;
+        policies = table.policies;
     }
 
     /** Adds or replaces what the record names. Its queue or stream runs already. */
@@ -123,6 +127,8 @@ final class HostEdit {
             }
         } else if (record instanceof SessionWill w) {
             will(w.clientId(), w.will());
+        } else if (record instanceof SetPolicy p) {
+            policies = policies.with(p.operator(), p.policy());
         }
     }
 
@@ -149,6 +155,8 @@ final class HostEdit {
             }
         } else if (record instanceof SessionWill w) {
             will(w.clientId(), null);
+        } else if (record instanceof SetPolicy p) {
+            policies = policies.without(p.operator(), p.policy().name());
         }
     }
 

@@ -23,6 +23,9 @@ import io.sluice.routing.Subscription;
 import io.sluice.routing.exchange.Address;
 import io.sluice.routing.exchange.BindingId;
 import io.sluice.routing.exchange.Exchange;
+import io.sluice.routing.policy.AppliedPolicy;
+import io.sluice.routing.policy.Policies;
+import io.sluice.routing.policy.QueueType;
 import io.sluice.routing.replay.InternalStreams;
 import io.sluice.routing.topic.PatternTrie;
 import io.sluice.routing.topic.PersistentMap;
@@ -76,6 +79,7 @@ final class HostTable implements RoutingTable {
     final PersistentMap<BindingId, CatalogRecord.Bound> bridges;
     final PersistentMap<String, SessionEntry> sessions;
     final PatternTrie<Subscription> subscriptions;
+    final Policies policies;
 
     private final StreamTarget retained;
     private volatile @Nullable Cache<RouteKey, Route> routes;
@@ -93,6 +97,7 @@ final class HostTable implements RoutingTable {
         bridges = edit.bridges;
         sessions = edit.sessions;
         subscriptions = edit.subscriptions;
+        policies = edit.policies;
         retained = new StreamTarget(InternalStreams.id(InternalStreams.retained(vhost)), 1);
     }
 
@@ -121,6 +126,29 @@ final class HostTable implements RoutingTable {
             return entry.info();
         }
         return InternalStreams.isReserved(name) ? engine.stream(InternalStreams.id(name)) : null;
+    }
+
+    @Override
+    public Policies policies() {
+        return policies;
+    }
+
+    @Override
+    public AppliedPolicy queuePolicy(String name) {
+        QueueEntry queue = queues.get(name);
+        if (queue != null) {
+            return policies.ofQueue(name, QueueType.of(queue.declaration().arguments()));
+        }
+        return streams.containsKey(name) ? policies.ofQueue(name, QueueType.STREAM) : AppliedPolicy.NONE;
+    }
+
+    /** Where a message goes that finds no destination here: what the declaration says, else a policy; null if nothing does. */
+    @Nullable
+    String alternate(ExchangeInfo exchange) {
+        String declared = exchange.alternate();
+        return declared != null
+                ? declared
+                : policies.ofExchange(exchange.name()).alternate();
     }
 
     @Override

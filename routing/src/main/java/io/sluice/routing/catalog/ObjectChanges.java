@@ -118,7 +118,13 @@ final class ObjectChanges {
         }
         boolean durable = wanted.durable() && !wanted.exclusive();
         QueueId id = new QueueId(tx.nextId());
-        QueueSpec spec = new QueueSpec(id, vhost, wanted.name(), durable, wanted.policy(), caller.principal());
+        QueueSpec spec = new QueueSpec(
+                id,
+                vhost,
+                wanted.name(),
+                durable,
+                PolicyChanges.inForce(tx.host(vhost).policies, wanted),
+                caller.principal());
         tx.onAbort(() -> catalog.queues.delete(id));
         return catalog.queues.open(spec).thenApply(ref -> {
             tx.put(new DeclaredQueue(vhost, id, wanted, caller.principal()), durable);

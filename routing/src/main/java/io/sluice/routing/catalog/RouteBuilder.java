@@ -103,8 +103,8 @@ final class RouteBuilder {
                     break;
                 }
             }
-            String alternate = entry.info().alternate();
-            if (found == 0 && alternate != null) {
+            String alternate = found == 0 ? table.alternate(entry.info()) : null;
+            if (alternate != null) {
                 next.add(alternate);
             }
         }

@@ -15,6 +15,7 @@ import io.sluice.queue.MessageSelector;
 import io.sluice.queue.QueueBrowser;
 import io.sluice.queue.QueueConsumer;
 import io.sluice.queue.QueueId;
+import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.QueueStats;
@@ -253,7 +254,25 @@ final class FakeCore implements ShardProxy, Queues, AutoCloseable {
         thread.shutdownNow();
     }
 
-    private record FakeQueue(QueueSpec spec) implements QueueRef {
+    @Override
+    public void reconfigure(QueueId id, QueuePolicy policy) {
+        if (open.get(id) instanceof FakeQueue queue) {
+            queue.spec = queue.spec.with(policy);
+        }
+    }
+
+    private static final class FakeQueue implements QueueRef {
+        private volatile QueueSpec spec;
+
+        FakeQueue(QueueSpec spec) {
+            this.spec = spec;
+        }
+
+        @Override
+        public QueueSpec spec() {
+            return spec;
+        }
+
         @Override
         public QueueId id() {
             return spec.id();

@@ -4,10 +4,15 @@ import io.netty.handler.codec.http.HttpMethod;
 import io.sluice.access.Caller;
 import io.sluice.amqp.AmqpGateway;
 import io.sluice.routing.Broker;
+import io.sluice.routing.RoutingException;
 import io.sluice.routing.VirtualHost;
 import io.sluice.server.management.ApiRequest;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
@@ -27,6 +32,7 @@ record Api(
         AmqpCalls calls,
         Map<String, Integer> ports,
         JsonMapper json) {
+    private static final int CHANGE_SECONDS = 10;
 
     /** A part of the path, null if the path is shorter. */
     @Nullable
@@ -50,6 +56,32 @@ record Api(
             throw ApiException.notFound();
         }
         return host;
+    }
+
+    /** Whoever asks, for a virtual host of the path. */
+    Caller caller(VirtualHost host) {
+        return new Caller(caller.principal(), host.name(), caller.authorizer(), caller.connection());
+    }
+
+    /**
+     * Waits for a change of the catalog.
+     *
+     * @throws ApiException with its words if it is refused
+     */
+    <T> T await(CompletionStage<T> change) {
+        try {
+            return change.toCompletableFuture().get(CHANGE_SECONDS, TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RoutingException refusal) {
+                throw ApiException.of(refusal);
+            }
+            throw ApiException.unavailable("The change failed: " + e.getCause());
+        } catch (TimeoutException e) {
+            throw ApiException.unavailable("The change is not stored after " + CHANGE_SECONDS + " s.");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw ApiException.unavailable("The broker is stopping.");
+        }
     }
 
     /** The body, which must be a JSON object; nothing is an empty one. */

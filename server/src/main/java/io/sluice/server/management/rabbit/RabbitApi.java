@@ -132,7 +132,12 @@ public final class RabbitApi implements TreeEndpoint {
                 yield Reply.json(OK, OverviewResource.COMPATIBLE_WITH);
             }
             case "extensions", "feature-flags", "deprecated-features" -> empty(api);
-            case "users", "permissions", "policies", "operator-policies", "parameters", "global-parameters" -> {
+            case "policies" -> PolicyResource.answer(api, false);
+            case "operator-policies" -> PolicyResource.answer(api, true);
+            case "users" -> UserResource.users(api);
+            case "permissions" -> UserResource.permissions(api);
+            case "topic-permissions" -> UserResource.topicPermissions(api);
+            case "parameters", "global-parameters", "vhost-limits", "user-limits" -> {
                 if (!api.is(HttpMethod.GET)) {
                     throw ApiException.notImplemented(
                             root.substring(0, 1).toUpperCase(Locale.ROOT) + root.substring(1));

@@ -12,6 +12,8 @@ import io.sluice.routing.Broker;
 import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.VirtualHost;
+import io.sluice.routing.policy.AppliedPolicy;
+import io.sluice.routing.policy.Policy;
 import java.net.InetSocketAddress;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -78,6 +80,7 @@ final class Views {
         view.put("exclusive", declaration.exclusive());
         view.put("arguments", queueArguments(declaration.arguments()));
         counters(view, stats.ready(), stats.unacked(), stats.consumers());
+        policies(view, host.table().queuePolicy(declaration.name()));
         return view;
     }
 
@@ -97,15 +100,21 @@ final class Views {
         view.put("exclusive", false);
         view.put("arguments", Map.of("x-queue-type", STREAM));
         counters(view, messages, 0, 0);
+        policies(view, host.table().queuePolicy(name));
         return view;
+    }
+
+    private static void policies(Map<String, @Nullable Object> view, AppliedPolicy applied) {
+        view.put("policy", applied.policy() == null ? null : applied.policy().name());
+        view.put(
+                "operator_policy",
+                applied.operator() == null ? null : applied.operator().name());
+        view.put("effective_policy_definition", applied.definition());
     }
 
     private static void counters(Map<String, @Nullable Object> view, long ready, long unacked, int consumers) {
         view.put("node", NODE);
         view.put("state", "running");
-        view.put("policy", null);
-        view.put("operator_policy", null);
-        view.put("effective_policy_definition", Map.of());
         view.put("consumers", consumers);
         view.put("messages", ready + unacked);
         view.put("messages_ready", ready);
@@ -121,6 +130,8 @@ final class Views {
         view.put("auto_delete", exchange.autoDelete());
         view.put("internal", exchange.internal());
         view.put("arguments", typed(exchange.arguments()));
+        Policy policy = host.table().policies().ofExchange(exchange.name()).policy();
+        view.put("policy", policy == null ? null : policy.name());
         return view;
     }
 
