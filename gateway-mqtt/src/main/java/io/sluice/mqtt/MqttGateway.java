@@ -8,14 +8,21 @@ import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import io.sluice.access.Authenticator;
+import io.sluice.mqtt.connection.ConnectionInfo;
 import io.sluice.mqtt.connection.MqttConnection;
 import io.sluice.mqtt.connection.MqttContext;
 import io.sluice.mqtt.connection.SessionRegistry;
 import io.sluice.mqtt.session.SessionLimits;
 import io.sluice.routing.Broker;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -68,9 +75,59 @@ public final class MqttGateway {
 
     /** Restores the durable sessions and starts their expiry. Before listeners open. */
     public void start() {
+        context.broker().onVirtualHostDeleted(this::virtualHostDeleted);
         registry.restore();
         expiry.scheduleWithFixedDelay(guarded(registry::expire), 1, 1, TimeUnit.SECONDS);
         expiry.scheduleWithFixedDelay(guarded(registry::publishDueWills), 200, 200, TimeUnit.MILLISECONDS);
+    }
+
+    private void virtualHostDeleted(String name) {
+        registry.virtualHostDeleted(name);
+        for (Channel channel : channels) {
+            MqttConnection connection = channel.pipeline().get(MqttConnection.class);
+            if (connection != null) {
+                connection.virtualHostDeleted(name);
+            }
+        }
+    }
+
+    /** The connected clients, each as it is when its event loop comes to it. Completes on an event loop. */
+    public CompletionStage<List<ConnectionInfo>> describe() {
+        List<CompletableFuture<@Nullable ConnectionInfo>> answers = new ArrayList<>();
+        for (Channel channel : channels) {
+            MqttConnection connection = channel.pipeline().get(MqttConnection.class);
+            if (connection != null) {
+                answers.add(CompletableFuture.supplyAsync(connection::describe, channel.eventLoop()));
+            }
+        }
+        return CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new))
+                .thenApply(all -> answers.stream()
+                        .map(answer -> answer.getNow(null))
+                        .filter(Objects::nonNull)
+                        .map(Objects::requireNonNull)
+                        .toList());
+    }
+
+    /** Ends a client's connection, with reason 0x98 (administrative action); completes with false if there is none of this name. */
+    public CompletionStage<Boolean> closeConnection(String name, String why) {
+        List<CompletableFuture<Boolean>> answers = new ArrayList<>();
+        for (Channel channel : channels) {
+            MqttConnection connection = channel.pipeline().get(MqttConnection.class);
+            if (connection != null) {
+                answers.add(CompletableFuture.supplyAsync(() -> close(connection, name, why), channel.eventLoop()));
+            }
+        }
+        return CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new))
+                .thenApply(all -> answers.stream().anyMatch(answer -> answer.getNow(false)));
+    }
+
+    private static boolean close(MqttConnection connection, String name, String why) {
+        ConnectionInfo info = connection.describe();
+        boolean meant = info != null && info.name().equals(name);
+        if (meant) {
+            connection.closeForced(why);
+        }
+        return meant;
     }
 
     /** A failed run must not be the last. */

@@ -7,6 +7,7 @@ import io.sluice.kafka.admin.ClusterHandler;
 import io.sluice.kafka.admin.ConfigsHandler;
 import io.sluice.kafka.admin.TopicsHandler;
 import io.sluice.kafka.connection.Apis;
+import io.sluice.kafka.connection.ConnectionInfo;
 import io.sluice.kafka.connection.NativePipeline;
 import io.sluice.kafka.convert.Topics;
 import io.sluice.kafka.fetch.FetchHandler;
@@ -18,7 +19,9 @@ import io.sluice.kafka.group.KafkaGroupService;
 import io.sluice.kafka.produce.ProduceHandler;
 import io.sluice.kafka.produce.ProducerIds;
 import io.sluice.routing.Broker;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletionStage;
 import org.apache.kafka.common.protocol.ApiKeys;
 
 /** The native door: the Apache Kafka wire protocol over streams. SASL and transactions are not offered. */
@@ -75,12 +78,23 @@ public final class NativeGateway implements AutoCloseable {
                         settings.requestMemoryBytes(),
                         settings.maxInFlight(),
                         settings.firstRequestMillis(),
-                        settings.idleMillis()));
+                        settings.idleMillis()),
+                broker.clock());
     }
 
     /** Well-formed records that producers sent since the start. */
     public long received() {
         return produce.received();
+    }
+
+    /** The open connections. Completes on an event loop. */
+    public CompletionStage<List<ConnectionInfo>> connections() {
+        return pipeline.describe();
+    }
+
+    /** Ends a connection; completes with false if there is none of this name. */
+    public CompletionStage<Boolean> closeConnection(String name, String why) {
+        return pipeline.close(name, why);
     }
 
     public String name() {

@@ -39,12 +39,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 
 /** A node behind the native door for tests: streams by name over {@link FilePartition}s, one shard thread, a real listener. */
 final class TestNode implements AutoCloseable {
@@ -155,6 +157,20 @@ final class TestNode implements AutoCloseable {
             public Clock clock() {
                 return clock;
             }
+
+            @Override
+            public CompletionStage<Boolean> describeVirtualHost(
+                    Caller caller, String name, VirtualHost.Description description) {
+                throw new UnsupportedOperationException();
+            }
+
+            @Override
+            public CompletionStage<Boolean> deleteVirtualHost(Caller caller, String name) {
+                throw new UnsupportedOperationException();
+            }
+
+            @Override
+            public void onVirtualHostDeleted(Consumer<String> listener) {}
 
             @Override
             public void onStreamsChanged(Runnable listener) {

@@ -53,7 +53,6 @@ public final class DeliveryMachine {
     /** Takes effect when no transaction has set a delivery aside any more; null if there is none. */
     private @Nullable QueuePolicy nextPolicy;
 
-
     // what an idle queue does not need is shared by all of them until it is used
     private WaitingReferences waiting = WaitingReferences.NONE;
     private UnsettledDeliveries unsettled = UnsettledDeliveries.NONE;

@@ -19,6 +19,14 @@ import java.util.concurrent.CompletionStage;
 public interface VirtualHost {
     String name();
 
+    /** What its administrators say of it. */
+    Description description();
+
+    /** Words about a virtual host that mean nothing to the broker. */
+    record Description(String text, List<String> tags) {
+        public static final Description NONE = new Description("", List.of());
+    }
+
     /** The names and routes of this moment. Compare by identity to know that nothing changed. */
     RoutingTable table();
 

@@ -10,6 +10,7 @@ import io.sluice.log.Durability;
 import io.sluice.mqtt.MqttGateway;
 import io.sluice.routing.Broker;
 import io.sluice.server.config.SluiceConfig;
+import io.sluice.server.management.rabbit.RabbitApi;
 import io.sluice.server.metrics.BrokerMetrics;
 import java.util.List;
 import java.util.function.BiConsumer;
@@ -25,11 +26,11 @@ final class Doors {
     private static final String KAFKA_PORT = "native.port";
 
     private final List<Door> list;
-    private final AmqpGateway amqp;
+    private final RabbitApi.Gateways gateways;
 
-    private Doors(List<Door> list, AmqpGateway amqp) {
+    private Doors(List<Door> list, RabbitApi.Gateways gateways) {
         this.list = list;
-        this.amqp = amqp;
+        this.gateways = gateways;
     }
 
     /** What listens where. */
@@ -37,8 +38,8 @@ final class Doors {
         return list;
     }
 
-    AmqpGateway amqp() {
-        return amqp;
+    RabbitApi.Gateways gateways() {
+        return gateways;
     }
 
     /**
@@ -74,7 +75,7 @@ final class Doors {
                         new Door(MQTT, MQTT_PORT, config.mqtt().port(), mqtt.initializer()),
                         new Door(AMQP, AMQP_PORT, config.amqp().port(), amqp.initializer()),
                         new Door(KAFKA, KAFKA_PORT, config.kafka().port(), kafka.initializer())),
-                amqp);
+                new RabbitApi.Gateways(amqp, mqtt, kafka));
     }
 
     private static void count(BrokerMetrics metrics, MqttGateway mqtt, AmqpGateway amqp, NativeGateway kafka) {

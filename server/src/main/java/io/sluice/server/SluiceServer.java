@@ -107,7 +107,7 @@ public final class SluiceServer implements AutoCloseable {
         rabbit.serve(
                 kernel.broker(),
                 authenticator,
-                doors.amqp(),
+                doors.gateways(),
                 config.bind().get(0).getHostAddress(),
                 ports);
         notReady = null;

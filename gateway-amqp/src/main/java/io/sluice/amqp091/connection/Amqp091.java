@@ -47,6 +47,13 @@ public final class Amqp091 {
     public void start() {
         shared.broker().engine().onDiskState(this::diskChanged);
         shared.broker().onStreamsChanged(this::streamsChanged);
+        shared.broker().onVirtualHostDeleted(this::virtualHostDeleted);
+    }
+
+    private void virtualHostDeleted(String name) {
+        for (AmqpConnection connection : connections) {
+            connection.ctx().executor().execute(() -> connection.virtualHostDeleted(name));
+        }
     }
 
     private void streamsChanged() {

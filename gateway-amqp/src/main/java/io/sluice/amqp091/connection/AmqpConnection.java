@@ -263,6 +263,13 @@ final class AmqpConnection extends ChannelInboundHandlerAdapter implements Frame
         closeWith(new AmqpException(ReplyCode.CONNECTION_FORCED, why), 0);
     }
 
+    /** Nothing is left of what it worked with. */
+    void virtualHostDeleted(String name) {
+        if (state instanceof ConnectionState.Open && host().name().equals(name)) {
+            closeForced("vhost '" + name + "' is deleted");
+        }
+    }
+
     void tuned(int agreedChannelMax, int agreedFrameMax, int heartbeatSeconds) {
         channelMax = agreedChannelMax;
         frameMax = agreedFrameMax;

@@ -70,6 +70,7 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
     private String peer = "mqtt";
     private long sessionExpirySeconds;
     private int holds;
+    private long openedMillis;
 
     /** Creates the handler; {@link #addTo} puts it into a pipeline. */
     @SuppressWarnings({"NullAway.Init", "this-escape"}) // ctx and out are there from handlerAdded on
@@ -101,6 +102,7 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
         if (connectTimer != null) {
             return;
         }
+        openedMillis = context.broker().clock().epochMillis();
         peer = "mqtt " + readable(ctx.channel().remoteAddress());
         connectTimer = ctx.channel()
                 .eventLoop()
@@ -493,6 +495,43 @@ public final class MqttConnection extends ChannelInboundHandlerAdapter
     /** Ends the connection because the broker stops. Any thread. */
     public void shutdown() {
         onLoop(() -> leaveWith(ReasonCode.SERVER_SHUTTING_DOWN, null));
+    }
+
+    /** What it is now, null if no client is accepted or it has gone. On the loop. */
+    public @Nullable ConnectionInfo describe() {
+        if (!(state instanceof Connected connected)) {
+            return null;
+        }
+        InetSocketAddress remote = inet(ctx.channel().remoteAddress());
+        InetSocketAddress local = inet(ctx.channel().localAddress());
+        return new ConnectionInfo(
+                readable(remote) + " -> " + readable(local),
+                connected.session().clientId(),
+                connected.caller().principal().name(),
+                connected.vhost().name(),
+                connected.request().mqtt5() ? 5 : 3,
+                remote,
+                local,
+                openedMillis,
+                connected.request().keepAliveSeconds());
+    }
+
+    /** Ends the connection for an administrator. On the loop. */
+    public void closeForced(String why) {
+        leaveWith(ReasonCode.ADMINISTRATIVE_ACTION, why);
+    }
+
+    /** Ends the connection if it is in this virtual host, which is gone. Any thread. */
+    public void virtualHostDeleted(String name) {
+        onLoop(() -> {
+            boolean meant = state instanceof Connected connected
+                            && connected.vhost().name().equals(name)
+                    || state instanceof Opening opening
+                            && opening.caller().vhost().equals(name);
+            if (meant) {
+                closeForced("virtual host '" + name + "' is deleted");
+            }
+        });
     }
 
     private void leaveWith(int reason, @Nullable String message) {

@@ -310,6 +310,16 @@ public final class SessionRegistry {
         });
     }
 
+    /** The sessions of a virtual host are gone, with their wills. Any thread. */
+    public void virtualHostDeleted(String name) {
+        wills.forget(name);
+        durable.forEach((key, session) -> {
+            if (key.vhost().equals(name) && durable.remove(key, session)) {
+                session.end();
+            }
+        });
+    }
+
     /** Deletes durable sessions whose time is over. */
     public void expire() {
         for (Map.Entry<SessionKey, Session> e : durable.entrySet()) {

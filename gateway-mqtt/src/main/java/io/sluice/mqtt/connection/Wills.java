@@ -35,6 +35,11 @@ final class Wills {
         }
     }
 
+    /** Drops those of a virtual host that is gone. */
+    void forget(String vhost) {
+        waiting.keySet().removeIf(key -> key.vhost().equals(vhost));
+    }
+
     /** Publishes those whose delay is over. */
     void publishDue() {
         if (waiting.isEmpty()) {

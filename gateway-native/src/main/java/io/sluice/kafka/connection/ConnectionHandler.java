@@ -67,6 +67,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     private final ConnectionState state = new ConnectionState();
     private final ChannelFutureListener written = this::written;
 
+    private final long openedMillis;
     private @Nullable ChannelHandlerContext context;
     private @Nullable Caller caller;
     private KafkaPrincipal principal = KafkaPrincipal.ANONYMOUS;
@@ -88,8 +89,15 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
      * Makes a handler.
      *
      * @param decoder the handler before this one, which is told when to hold requests back
+     * @param openedMillis epoch ms
      */
-    ConnectionHandler(Apis apis, Authenticator authenticator, RequestDecoder decoder, NativePipeline.Limits limits) {
+    ConnectionHandler(
+            Apis apis,
+            Authenticator authenticator,
+            RequestDecoder decoder,
+            NativePipeline.Limits limits,
+            long openedMillis) {
+        this.openedMillis = openedMillis;
         this.apis = apis;
         this.authenticator = authenticator;
         this.decoder = decoder;
@@ -407,6 +415,30 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
             closed();
             current.close();
         }
+    }
+
+    /** What it is now, null if it is not accepted or closed. On the loop. */
+    @Nullable
+    ConnectionInfo describe() {
+        Caller current = caller;
+        if (closed || current == null) {
+            return null;
+        }
+        return new ConnectionInfo(
+                readable(remote) + " -> " + readable(local),
+                current.principal().name(),
+                current.vhost(),
+                remote,
+                local,
+                openedMillis);
+    }
+
+    private static String readable(InetSocketAddress address) {
+        return (address.getAddress() == null
+                        ? address.getHostString()
+                        : address.getAddress().getHostAddress())
+                + ':'
+                + address.getPort();
     }
 
     private void closed() {

@@ -22,6 +22,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -68,6 +69,7 @@ final class Catalog {
     final Clock clock;
     private final Map<String, HostTable> tables = new ConcurrentHashMap<>();
     private final Consumer<HostTable> published;
+    private final Consumer<String> gone;
 
     // Shard thread only.
     private final Deque<Pending<?>> pending = new ArrayDeque<>();
@@ -83,13 +85,21 @@ final class Catalog {
      * Creates the catalog.
      *
      * @param published told on the shard thread about every new table
+     * @param gone told on the shard thread about every virtual host that is deleted
      */
-    Catalog(LogEngine engine, ShardProxy shard, Queues queues, Clock clock, Consumer<HostTable> published) {
+    Catalog(
+            LogEngine engine,
+            ShardProxy shard,
+            Queues queues,
+            Clock clock,
+            Consumer<HostTable> published,
+            Consumer<String> gone) {
         this.engine = engine;
         this.shard = shard;
         this.queues = queues;
         this.clock = clock;
         this.published = published;
+        this.gone = gone;
         this.transaction = newTransaction();
     }
 
@@ -219,7 +229,11 @@ final class Catalog {
     @SuppressWarnings("ReferenceEquality") // an unchanged part of a table is the same object
     private void publish() {
         List<HostTable> changed = new ArrayList<>();
+        Set<String> removed = Set.copyOf(transaction.removed());
         transaction.edits().forEach((vhost, edit) -> {
+            if (removed.contains(vhost)) {
+                return;
+            }
             HostTable table = edit.freeze();
             HostTable before = tables.get(vhost);
             if (before != null && before.policies != table.policies) {
@@ -230,7 +244,9 @@ final class Catalog {
             changed.add(table);
         });
         transaction = newTransaction();
+        removed.forEach(tables::remove);
         changed.forEach(published);
+        removed.forEach(gone);
         List<Done<?>> answered = List.copyOf(done);
         done.clear();
         answered.forEach(Done::complete);

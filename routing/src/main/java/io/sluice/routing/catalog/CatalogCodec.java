@@ -17,6 +17,7 @@ import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.Sessions.StoredSubscription;
 import io.sluice.routing.Sessions.StoredWill;
+import io.sluice.routing.VirtualHost.Description;
 import io.sluice.routing.catalog.CatalogRecord.Bound;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredExchange;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredQueue;
@@ -119,7 +120,11 @@ final class CatalogCodec {
     static byte[] value(CatalogRecord record) {
         ByteBuf out = Unpooled.buffer();
         out.writeByte(VERSION);
-        if (record instanceof DeclaredExchange x) {
+        if (record instanceof Host h) {
+            string(out, h.description().text());
+            out.writeInt(h.description().tags().size());
+            h.description().tags().forEach(tag -> string(out, tag));
+        } else if (record instanceof DeclaredExchange x) {
             ExchangeInfo info = x.info();
             out.writeByte(info.type().ordinal());
             flags(out, info.durable(), info.autoDelete(), info.internal());
@@ -188,7 +193,7 @@ final class CatalogCodec {
             byte kind = k.readByte();
             String vhost = text(k).intern();
             return switch (kind) {
-                case HOST -> new Host(vhost);
+                case HOST -> new Host(vhost, description(v));
                 case EXCHANGE -> exchange(vhost, k, v, owners);
                 case QUEUE -> queue(vhost, k, v, owners);
                 case STREAM ->
@@ -222,6 +227,16 @@ final class CatalogCodec {
         } catch (IndexOutOfBoundsException e) {
             throw new IllegalStateException("catalog record is cut short", e);
         }
+    }
+
+    private static Description description(ByteBuf in) {
+        String text = text(in);
+        int count = in.readInt();
+        List<String> tags = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            tags.add(text(in));
+        }
+        return new Description(text, List.copyOf(tags));
     }
 
     private static CatalogRecord exchange(String vhost, ByteBuf k, ByteBuf v, Map<String, Principal> owners) {

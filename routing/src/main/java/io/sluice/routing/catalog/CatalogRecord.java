@@ -8,6 +8,7 @@ import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.QueueDeclaration;
 import io.sluice.routing.Sessions.StoredSubscription;
 import io.sluice.routing.Sessions.StoredWill;
+import io.sluice.routing.VirtualHost.Description;
 import io.sluice.routing.policy.Policy;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +20,7 @@ sealed interface CatalogRecord {
     String vhost();
 
     /** A virtual host exists. */
-    record Host(String vhost) implements CatalogRecord {}
+    record Host(String vhost, Description description) implements CatalogRecord {}
 
     /** An exchange that is not predeclared. */
     record DeclaredExchange(String vhost, ExchangeInfo info, Principal owner) implements CatalogRecord {}

@@ -125,8 +125,9 @@ final class CatalogReplay {
         Set<StreamId> known = new HashSet<>();
         hosts.values().forEach(host -> known.addAll(host.streamNames.keys()));
         for (StreamInfo stream : List.copyOf(engine.streams())) {
-            boolean internal =
-                    InternalStreams.isReserved(stream.name()) && stream.id().equals(InternalStreams.id(stream.name()));
+            boolean internal = InternalStreams.isReserved(stream.name())
+                    && stream.id().equals(InternalStreams.id(stream.name()))
+                    && hosts.containsKey(InternalStreams.hostOf(stream.name()));
             if (!known.contains(stream.id()) && !internal) {
                 LOG.info("removing stream '{}': its creation or deletion was cut short", stream.name());
                 engine.deleteStream(stream.id()).toCompletableFuture().join();

@@ -41,6 +41,7 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
     private final StreamChanges streams;
     private final SessionChanges sessionChanges;
     private final PolicyChanges policies;
+    private final HostTable empty;
 
     CatalogVirtualHost(Catalog catalog, String name, RetainedMessages retained, TargetSet delayed) {
         this.delayed = delayed;
@@ -52,11 +53,17 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
         streams = new StreamChanges(catalog, name, bindingChanges);
         sessionChanges = new SessionChanges(name, objects);
         policies = new PolicyChanges(name);
+        empty = new HostEdit(catalog.engine, catalog.queues, name).freeze();
     }
 
     @Override
     public String name() {
         return name;
+    }
+
+    @Override
+    public Description description() {
+        return hostTable().description;
     }
 
     @Override
@@ -247,12 +254,10 @@ final class CatalogVirtualHost implements VirtualHost, Sessions {
                 .join();
     }
 
+    /** Once it is deleted there is nothing in it, for connections that do not know yet. */
     private HostTable hostTable() {
         HostTable table = catalog.table(name);
-        if (table == null) {
-            throw new IllegalStateException("virtual host '" + name + "' is gone");
-        }
-        return table;
+        return table == null ? empty : table;
     }
 
     private CompletionStage<Void> change(Consumer<Transaction> change) {

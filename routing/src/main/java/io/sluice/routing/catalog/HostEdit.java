@@ -11,10 +11,12 @@ import io.sluice.routing.ExchangeInfo;
 import io.sluice.routing.Sessions.StoredWill;
 import io.sluice.routing.Subscriber;
 import io.sluice.routing.Subscription;
+import io.sluice.routing.VirtualHost.Description;
 import io.sluice.routing.catalog.CatalogRecord.Bound;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredExchange;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredQueue;
 import io.sluice.routing.catalog.CatalogRecord.DeclaredStream;
+import io.sluice.routing.catalog.CatalogRecord.Host;
 import io.sluice.routing.catalog.CatalogRecord.Session;
 import io.sluice.routing.catalog.CatalogRecord.SessionWill;
 import io.sluice.routing.catalog.CatalogRecord.SetPolicy;
@@ -49,6 +51,7 @@ final class HostEdit {
     PersistentMap<String, SessionEntry> sessions = PersistentMap.empty();
     PatternTrie<Subscription> subscriptions = PatternTrie.empty(PatternTrie.Syntax.MQTT);
     Policies policies = Policies.NONE;
+    Description description = Description.NONE;
 
     /** A virtual host with the predeclared exchanges (AMQP 0-9-1, 3.1.3) and nothing else. */
     HostEdit(LogEngine engine, Queues running, String vhost) {
@@ -87,6 +90,7 @@ final class HostEdit {
         sessions = table.sessions;
         subscriptions = table.subscriptions;
         policies = table.policies;
+        description = table.description;
     }
 
     /** Adds or replaces what the record names. Its queue or stream runs already. */
@@ -129,6 +133,8 @@ final class HostEdit {
             will(w.clientId(), w.will());
         } else if (record instanceof SetPolicy p) {
             policies = policies.with(p.operator(), p.policy());
+        } else if (record instanceof Host h) {
+            description = h.description();
         }
     }
 

@@ -20,6 +20,7 @@ import io.sluice.routing.Sessions.SessionInfo;
 import io.sluice.routing.Sessions.StoredSubscription;
 import io.sluice.routing.Sessions.StoredWill;
 import io.sluice.routing.Subscription;
+import io.sluice.routing.VirtualHost;
 import io.sluice.routing.exchange.Address;
 import io.sluice.routing.exchange.BindingId;
 import io.sluice.routing.exchange.Exchange;
@@ -80,6 +81,7 @@ final class HostTable implements RoutingTable {
     final PersistentMap<String, SessionEntry> sessions;
     final PatternTrie<Subscription> subscriptions;
     final Policies policies;
+    final VirtualHost.Description description;
 
     private final StreamTarget retained;
     private volatile @Nullable Cache<RouteKey, Route> routes;
@@ -98,6 +100,7 @@ final class HostTable implements RoutingTable {
         sessions = edit.sessions;
         subscriptions = edit.subscriptions;
         policies = edit.policies;
+        description = edit.description;
         retained = new StreamTarget(InternalStreams.id(InternalStreams.retained(vhost)), 1);
     }
 

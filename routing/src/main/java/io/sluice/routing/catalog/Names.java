@@ -21,6 +21,10 @@ final class Names {
 
     private Names() {}
 
+    static void checkHost(String name) {
+        check(name, "virtual host");
+    }
+
     static void checkExchange(String name) {
         check(name, "exchange");
         if (name.startsWith(RESERVED)) {

@@ -4,8 +4,10 @@ import io.sluice.routing.RoutingException;
 import io.sluice.routing.RoutingException.Reason;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -24,11 +26,13 @@ final class Transaction {
     private final Map<String, HostEdit> edits = new HashMap<>();
     private final List<Entry> entries = new ArrayList<>();
     private final List<Runnable> undo = new ArrayList<>();
+    private final Set<String> removed = new HashSet<>();
 
     private final Map<String, HostTable> savepoint = new HashMap<>();
     private int savedEntries;
     private long reservedIds;
     private int savedUndo;
+    private final Set<String> savedRemoved = new HashSet<>();
 
     Transaction(Function<String, @Nullable HostEdit> hosts, LongSupplier ids) {
         this.hosts = hosts;
@@ -37,6 +41,9 @@ final class Transaction {
 
     /** The virtual host as this transaction leaves it. */
     HostEdit host(String vhost) {
+        if (removed.contains(vhost)) {
+            throw new RoutingException(RoutingException.Reason.NOT_FOUND, "no virtual host '" + vhost + "'");
+        }
         HostEdit edit = edits.get(vhost);
         if (edit == null) {
             edit = hosts.apply(vhost);
@@ -49,10 +56,25 @@ final class Transaction {
         return edit;
     }
 
-    /** Adds a virtual host. */
-    void add(HostEdit edit) {
+    boolean hasHost(String vhost) {
+        return !removed.contains(vhost) && (edits.containsKey(vhost) || hosts.apply(vhost) != null);
+    }
+
+    /** Adds a virtual host that is not there. */
+    void add(HostEdit edit, CatalogRecord.Host record) {
         edits.put(edit.vhost, edit);
-        log(new CatalogRecord.Host(edit.vhost), true);
+        log(record, true);
+    }
+
+    /** Takes a virtual host away, with the records of all that is in it. */
+    void removeHost(String vhost, List<CatalogRecord> records) {
+        records.forEach(record -> log(record, false));
+        removed.add(vhost);
+    }
+
+    /** Virtual hosts that are no longer there. */
+    Set<String> removed() {
+        return removed;
     }
 
     void put(CatalogRecord record, boolean durable) {
@@ -93,11 +115,14 @@ final class Transaction {
         edits.forEach((vhost, edit) -> savepoint.put(vhost, edit.freeze()));
         savedEntries = entries.size();
         savedUndo = undo.size();
+        savedRemoved.clear();
+        savedRemoved.addAll(removed);
     }
 
     /** Takes back everything since {@link #save}. */
     void rollback() {
         edits.keySet().retainAll(savepoint.keySet());
+        removed.retainAll(savedRemoved);
         savepoint.forEach((vhost, table) -> {
             HostEdit edit = edits.get(vhost);
             if (edit != null) {

@@ -27,4 +27,10 @@ public final class InternalStreams {
     public static String retained(String vhost) {
         return vhost.equals("/") ? RETAINED : RETAINED + "." + vhost;
     }
+
+    /** The virtual host that an internal stream is for; the default one if it is for all. */
+    public static String hostOf(String stream) {
+        String prefix = RETAINED + ".";
+        return stream.startsWith(prefix) ? stream.substring(prefix.length()) : "/";
+    }
 }

@@ -27,6 +27,9 @@ public final class ManagementServer extends ChannelInitializer<Channel> {
     /** Largest request body, bytes. */
     static final int MAX_BODY_BYTES = 1 << 20;
 
+    /** The same for the definitions of a whole broker. */
+    private static final int MAX_DEFINITIONS_BYTES = 16 << 20;
+
     private static final int MAX_LINE_BYTES = 4096;
     private static final int MAX_HEADER_BYTES = 8192;
     private static final int IDLE_SECONDS = 30;
@@ -83,7 +86,7 @@ public final class ManagementServer extends ChannelInitializer<Channel> {
                 .addLast(watch)
                 .addLast(new ReadTimeoutHandler(IDLE_SECONDS))
                 .addLast(new HttpServerCodec(limits))
-                .addLast(new BoundedBody(MAX_BODY_BYTES, watch, complaints))
+                .addLast(new BoundedBody(MAX_BODY_BYTES, MAX_DEFINITIONS_BYTES, watch, complaints))
                 .addLast(new HttpHandler(endpoints, watch, complaints));
     }
 }

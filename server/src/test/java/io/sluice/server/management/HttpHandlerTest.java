@@ -38,7 +38,7 @@ class HttpHandlerTest {
     private final EmbeddedChannel channel = new EmbeddedChannel(
             watch,
             new HttpServerCodec(),
-            new BoundedBody(64, watch, complaints),
+            new BoundedBody(64, 128, watch, complaints),
             new HttpHandler(
                     new Endpoints.Builder()
                             .add(

@@ -28,11 +28,15 @@ record Api(
         Caller caller,
         AmqpCalls.Login user,
         Broker broker,
-        AmqpGateway amqp,
+        RabbitApi.Gateways gateways,
         AmqpCalls calls,
         Map<String, Integer> ports,
         JsonMapper json) {
     private static final int CHANGE_SECONDS = 10;
+
+    AmqpGateway amqp() {
+        return gateways.amqp();
+    }
 
     /** A part of the path, null if the path is shorter. */
     @Nullable

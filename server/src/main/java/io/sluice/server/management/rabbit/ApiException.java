@@ -47,6 +47,10 @@ final class ApiException extends RuntimeException {
         };
     }
 
+    HttpResponseStatus status() {
+        return status;
+    }
+
     Reply reply() {
         return Reply.problem(status, error, reason);
     }

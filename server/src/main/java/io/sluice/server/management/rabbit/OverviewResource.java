@@ -4,7 +4,6 @@ import static io.netty.handler.codec.http.HttpResponseStatus.OK;
 
 import io.netty.handler.codec.http.HttpMethod;
 import io.sluice.amqp091.session.ConnectionInfo;
-import io.sluice.engine.LogEngine.DiskState;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueStats;
 import io.sluice.routing.VirtualHost;
@@ -16,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** What the broker is: {@code /api/overview}, {@code whoami}, {@code cluster-name}, {@code nodes}, {@code vhosts}. Stateless. */
+/** What the broker is: {@code /api/overview}, {@code whoami}, {@code cluster-name}, {@code nodes}. Stateless. */
 final class OverviewResource {
     /** The RabbitMQ release whose API this follows; tools look at it to know what they may ask. */
     static final String COMPATIBLE_WITH = "4.1.0";
@@ -38,9 +37,10 @@ final class OverviewResource {
                 unacked += stats.unacked();
             }
         }
-        List<ConnectionInfo> connections = ConnectionResource.all(api);
-        long channels = connections.stream().mapToLong(c -> c.channels().size()).sum();
-        long consumers = connections.stream()
+        int connections = ConnectionResource.connectionViews(api).size();
+        List<ConnectionInfo> amqp = ConnectionResource.all(api);
+        long channels = amqp.stream().mapToLong(c -> c.channels().size()).sum();
+        long consumers = amqp.stream()
                 .flatMap(c -> c.channels().stream())
                 .mapToLong(c -> c.consumers().size())
                 .sum();
@@ -55,7 +55,7 @@ final class OverviewResource {
                 Map.of(
                         "queues", queues,
                         "exchanges", exchanges,
-                        "connections", connections.size(),
+                        "connections", connections,
                         "channels", channels,
                         "consumers", consumers));
         view.put(
@@ -126,7 +126,6 @@ final class OverviewResource {
 
     private static Map<String, @Nullable Object> node(Api api) {
         Runtime runtime = Runtime.getRuntime();
-        DiskState disk = api.broker().engine().diskState();
         Map<String, @Nullable Object> node = new LinkedHashMap<>();
         node.put("name", Views.NODE);
         node.put("type", "disc");
@@ -136,44 +135,9 @@ final class OverviewResource {
         node.put("processors", runtime.availableProcessors());
         node.put("mem_used", runtime.totalMemory() - runtime.freeMemory());
         node.put("mem_limit", runtime.maxMemory());
-        node.put("mem_alarm", false);
-        node.put("disk_free_alarm", disk == DiskState.FULL || disk == DiskState.FAILED);
+        node.put("mem_alarm", Alarms.isMemoryShort());
+        node.put("disk_free_alarm", Alarms.isDiskFull(api.broker()));
         node.put("partitions", List.of());
         return node;
-    }
-
-    static Reply virtualHosts(Api api) {
-        String name = api.part(1);
-        if (name == null) {
-            Methods.allow(api, HttpMethod.GET);
-            List<Map<String, @Nullable Object>> views = new ArrayList<>();
-            api.broker().virtualHosts().forEach(host -> views.add(view(host)));
-            return Reply.json(OK, Listing.of(views, api.request().query()));
-        }
-        if (!api.is(HttpMethod.GET)) {
-            throw ApiException.notImplemented("Virtual hosts");
-        }
-        return Reply.json(OK, view(api.host(1)));
-    }
-
-    private static Map<String, @Nullable Object> view(VirtualHost host) {
-        long ready = 0;
-        long unacked = 0;
-        for (QueueRef queue : host.table().queues()) {
-            QueueStats stats = queue.stats();
-            ready += stats.ready();
-            unacked += stats.unacked();
-        }
-        Map<String, @Nullable Object> view = new LinkedHashMap<>();
-        view.put("name", host.name());
-        view.put("description", "");
-        view.put("tags", List.of());
-        view.put("default_queue_type", "classic");
-        view.put("tracing", false);
-        view.put("cluster_state", Map.of(Views.NODE, "running"));
-        view.put("messages", ready + unacked);
-        view.put("messages_ready", ready);
-        view.put("messages_unacknowledged", unacked);
-        return view;
     }
 }

@@ -11,6 +11,8 @@ import io.sluice.access.Authenticator;
 import io.sluice.access.Authenticator.Credentials;
 import io.sluice.access.Caller;
 import io.sluice.amqp.AmqpGateway;
+import io.sluice.kafka.NativeGateway;
+import io.sluice.mqtt.MqttGateway;
 import io.sluice.routing.Broker;
 import io.sluice.server.management.ApiRequest;
 import io.sluice.server.management.Reply;
@@ -27,8 +29,8 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * RabbitMQ's HTTP API below {@code /api}, as far as it has a meaning here: overview, virtual hosts, exchanges, queues, bindings,
- * connections, channels, consumers, definitions and health checks. Every request needs the password of a user (RFC 7617). Runs on the
+ * RabbitMQ's HTTP API below {@code /api}, as far as it has a meaning here: overview, virtual hosts, policies, exchanges, queues,
+ * bindings, connections, channels, consumers, definitions and health checks. Every request needs the password of a user (RFC 7617). Runs on the
  * worker, since a change waits for its AMQP answer. Thread-safe.
  *
  * @see <a href="https://www.rabbitmq.com/docs/http-api-reference">RabbitMQ: HTTP API Reference</a>
@@ -40,11 +42,14 @@ public final class RabbitApi implements TreeEndpoint {
     private final Executor worker;
     private volatile @Nullable Backend backend;
 
+    /** What clients are connected to. */
+    public record Gateways(AmqpGateway amqp, MqttGateway mqtt, NativeGateway kafka) {}
+
     /** What answers once the broker has started. */
     private record Backend(
             Broker broker,
             Authenticator authenticator,
-            AmqpGateway amqp,
+            Gateways gateways,
             AmqpCalls calls,
             Map<String, Integer> ports) {}
 
@@ -64,9 +69,9 @@ public final class RabbitApi implements TreeEndpoint {
      * @param ports ports of the doors by name
      */
     public void serve(
-            Broker broker, Authenticator authenticator, AmqpGateway amqp, String host, Map<String, Integer> ports) {
+            Broker broker, Authenticator authenticator, Gateways gateways, String host, Map<String, Integer> ports) {
         backend = new Backend(
-                broker, authenticator, amqp, new AmqpCalls(host, ports.getOrDefault("AMQP", 0)), Map.copyOf(ports));
+                broker, authenticator, gateways, new AmqpCalls(host, ports.getOrDefault("AMQP", 0)), Map.copyOf(ports));
     }
 
     @Override
@@ -95,7 +100,7 @@ public final class RabbitApi implements TreeEndpoint {
 
     private Reply answer(Backend serving, ApiRequest request, AmqpCalls.Login login, Caller caller) {
         Api api = new Api(
-                request, caller, login, serving.broker(), serving.amqp(), serving.calls(), serving.ports(), json);
+                request, caller, login, serving.broker(), serving.gateways(), serving.calls(), serving.ports(), json);
         try {
             return answer(api);
         } catch (ApiException refused) {
@@ -109,7 +114,7 @@ public final class RabbitApi implements TreeEndpoint {
         return switch (root) {
             case "overview" -> OverviewResource.overview(api);
             case "nodes" -> OverviewResource.nodes(api);
-            case "vhosts" -> OverviewResource.virtualHosts(api);
+            case "vhosts" -> VirtualHostResource.answer(api);
             case "exchanges" -> ExchangeResource.answer(api);
             case "queues" -> QueueResource.answer(api);
             case "bindings" -> BindingResource.answer(api);

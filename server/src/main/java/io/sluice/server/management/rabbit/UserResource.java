@@ -94,7 +94,7 @@ final class UserResource {
         return view;
     }
 
-    private static Map<String, @Nullable Object> permission(VirtualHost host) {
+    static Map<String, @Nullable Object> permission(VirtualHost host) {
         Map<String, @Nullable Object> view = new LinkedHashMap<>();
         view.put("user", USER);
         view.put("vhost", host.name());

@@ -289,7 +289,7 @@ final class Views {
         return info.name() + " (" + channel.number() + ')';
     }
 
-    private static String host(InetSocketAddress address) {
+    static String host(InetSocketAddress address) {
         return address.getAddress() == null
                 ? address.getHostString()
                 : address.getAddress().getHostAddress();

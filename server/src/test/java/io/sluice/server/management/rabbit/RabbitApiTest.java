@@ -102,6 +102,19 @@ class RabbitApiTest {
                 .isEqualTo(200);
         assertThat(send("GET", "health/checks/port-listener/1", "").statusCode())
                 .isEqualTo(503);
+        for (String check : List.of(
+                "port-listener/" + server.ports().get("MQTT"),
+                "ready-to-serve-clients",
+                "virtual-hosts",
+                "local-alarms",
+                "certificate-expiration/1/months",
+                "is-in-service")) {
+            assertThat(send("GET", "health/checks/" + check, "").statusCode())
+                    .as(check)
+                    .isEqualTo(200);
+        }
+        assertThat(client.getUsers()).extracting("name").containsExactly("guest");
+        assertThat(client.getPermissions()).extracting("configure").containsExactly(".*");
     }
 
     @Test
@@ -218,12 +231,23 @@ class RabbitApiTest {
         assertThat(client.getQueueBindingsBetween("/", "kept", "kept-q"))
                 .singleElement()
                 .satisfies(binding -> assertThat(binding.getRoutingKey()).isEqualTo("k.#"));
-        HttpResponse<String> refused = send(
-                "POST",
-                "definitions",
-                "{\"queues\": [{\"name\": \"not-made\", \"vhost\": \"/\"}], \"policies\": [{\"name\": \"p\"}]}");
+        HttpResponse<String> refused = send("POST", "definitions", """
+                {"queues": [{"name": "first", "vhost": "/"},
+                            {"name": "amq.second", "vhost": "/"},
+                            {"name": "third", "vhost": "/"},
+                            {"name": "elsewhere", "vhost": "nowhere"}],
+                 "policies": [{"name": "p", "vhost": "/"}],
+                 "users": [{"name": "guest"}, {"name": "somebody"}]}
+                """);
         assertThat(refused.statusCode()).isEqualTo(400);
-        assertThat(client.getQueue("/", "not-made")).isNull();
+        assertThat(refused.body())
+                .contains("4 of 7 definitions were refused")
+                .contains("users 'somebody': Users cannot be changed yet.")
+                .contains("policies 'p': The attribute 'pattern' is missing.")
+                .contains("queues 'elsewhere': There is no virtual host 'nowhere'.")
+                .contains("queue 'amq.second' in virtual host '/': ACCESS_REFUSED");
+        assertThat(client.getQueue("/", "first")).isNotNull();
+        assertThat(client.getQueue("/", "third")).isNotNull();
     }
 
     @Test
@@ -266,9 +290,17 @@ class RabbitApiTest {
 
     @Test
     void whatIsNotBuiltIsRefused() throws Exception {
-        assertThat(send("PUT", "policies/%2f/p", "{}").statusCode()).isEqualTo(501);
-        assertThat(send("PUT", "vhosts/other", "{}").statusCode()).isEqualTo(501);
+        assertThat(send("PUT", "users/other", "{}").statusCode()).isEqualTo(501);
+        assertThat(send("PUT", "permissions/%2f/other", "{}").statusCode()).isEqualTo(501);
+        assertThat(send("PUT", "vhosts/other", "{\"tracing\": true}").statusCode())
+                .isEqualTo(501);
         assertThat(send("GET", "shovels", "").statusCode()).isEqualTo(404);
+        HttpResponse<String> unknown =
+                send("PUT", "policies/%2f/p", "{\"pattern\": \".\", \"definition\": {\"ha-mode\": \"all\"}}");
+        assertThat(unknown.statusCode()).isEqualTo(400);
+        assertThat(unknown.body())
+                .contains("\"error\":\"bad_request\"")
+                .contains("{<<\\\"ha-mode\\\">>,<<\\\"all\\\">>}] are not recognised policy settings");
         assertThat(client.getPolicies()).isEmpty();
     }
 }
