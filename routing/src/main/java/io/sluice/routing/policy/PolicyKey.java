@@ -3,13 +3,12 @@ package io.sluice.routing.policy;
 import io.sluice.queue.RetryBackoff;
 import java.util.List;
 import java.util.Set;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The settings that a policy may have: which values they take, in RabbitMQ's words where they do not (rabbit_policies), whether
  * operators may set them, and which types of queues cannot have them, so that a policy with one is not for those. Those that only
- * place queues on nodes of a cluster or choose their storage are checked and have no effect. {@code delayed-retry-*} are the
+ * place queues on nodes of a cluster or choose their storage are checked and have no effect; those of streams are not built. {@code delayed-retry-*} are the
  * arguments of these names, which RabbitMQ does not have.
  */
 enum PolicyKey {
@@ -28,7 +27,7 @@ enum PolicyKey {
     MESSAGE_TTL("message-ttl", "message TTL", value -> isBetween(value, 0), true, Set.of(QueueType.STREAM)),
     EXPIRES("expires", "queue expiry", value -> isBetween(value, 1), true, Set.of(QueueType.STREAM)),
     MAX_LENGTH("max-length", "maximum length", PolicyKey::isCount, true, Set.of(QueueType.STREAM)),
-    MAX_LENGTH_BYTES("max-length-bytes", "maximum length in bytes", PolicyKey::isCount, true, Set.of()),
+    MAX_LENGTH_BYTES("max-length-bytes", "maximum length in bytes", PolicyKey::isCount, true, Set.of(QueueType.STREAM)),
     MAX_IN_MEMORY_LENGTH(
             "max-in-memory-length",
             "maximum memory in bytes",
@@ -67,16 +66,11 @@ enum PolicyKey {
             value -> value instanceof Long percent && percent >= 0 && percent <= 100,
             false,
             Set.of(QueueType.STREAM)),
-    MAX_AGE(
-            "max-age",
-            "max age",
-            value -> value instanceof String text && Pattern.matches("[0-9]{1,9}[YMDhms]", text),
-            false,
-            Set.of(QueueType.CLASSIC, QueueType.QUORUM)),
+    MAX_AGE("max-age", "max age", value -> false, false, Set.of(QueueType.CLASSIC, QueueType.QUORUM)),
     MAX_SEGMENT(
             "stream-max-segment-size-bytes",
             "segment size",
-            value -> value instanceof Long size && size >= 0 && size <= 3_000_000_000L,
+            value -> false,
             false,
             Set.of(QueueType.CLASSIC, QueueType.QUORUM)),
     QUEUE_MODE(
@@ -174,6 +168,9 @@ enum PolicyKey {
 
     /** What is wrong with a value that is not accepted. */
     String refusal(@Nullable Object value) {
+        if (this == MAX_AGE || this == MAX_SEGMENT) {
+            return text + " cannot be set by a policy yet; declare streams with the argument x-" + text;
+        }
         return ErlangTerms.text(value) + " is not a valid " + what;
     }
 

@@ -203,6 +203,7 @@ class PolicyTest {
                 "overflow    | drop  | <<\"drop\">> is not a valid overflow value",
                 "expires     | 0     | 0 is not a valid queue expiry",
                 "ha-mode     | all   | [{<<\"ha-mode\">>,<<\"all\">>}] are not recognised policy settings",
+                "max-age | 1h | max-age cannot be set by a policy yet; declare streams with the argument x-max-age",
                 "delayed-retry-max | 5 | delayed-retry-max needs delayed-retry-min",
             })
     void whatIsNoPolicyIsRefusedInRabbitMqsWords(String key, String value, String refusal) {

@@ -30,6 +30,10 @@ import java.nio.file.Path;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.eclipse.paho.mqttv5.client.MqttClient;
+import org.eclipse.paho.mqttv5.client.persist.MemoryPersistence;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -216,6 +220,33 @@ class RabbitApiTest {
         assertThat(connection.getCloseReason()).hasMessageContaining("320").hasMessageContaining("enough");
         await().until(() -> client.getConnections().stream()
                 .noneMatch(info -> info.getName().equals(mine.getName())));
+    }
+
+    @Test
+    void connectionsOfOtherProtocolsAreListedAndClosed() throws Exception {
+        MqttClient mqtt = new MqttClient(
+                "tcp://127.0.0.1:" + server.ports().get("MQTT"), "the listed one", new MemoryPersistence());
+        mqtt.connect();
+        try (KafkaProducer<String, String> kafka = new KafkaProducer<>(
+                Map.of("bootstrap.servers", "127.0.0.1:" + server.ports().get("Kafka")),
+                new StringSerializer(),
+                new StringSerializer())) {
+            kafka.partitionsFor("listed");
+            await().untilAsserted(() -> assertThat(
+                            send("GET", "connections?columns=protocol", "").body())
+                    .contains("Kafka"));
+        }
+        String name = client.getConnections().stream()
+                .filter(one -> "MQTT 5-0".equals(one.getProtocol()))
+                .findFirst()
+                .orElseThrow()
+                .getName();
+        assertThat(send("GET", "connections/" + name.replace(" ", "%20").replace(">", "%3E"), "")
+                        .body())
+                .contains("\"client_id\":\"the listed one\"");
+        client.closeConnection(name);
+        await().until(() -> !mqtt.isConnected());
+        mqtt.close();
     }
 
     @Test

@@ -24,6 +24,10 @@ import java.nio.file.Path;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import org.eclipse.paho.mqttv5.client.MqttClient;
+import org.eclipse.paho.mqttv5.client.MqttConnectionOptions;
+import org.eclipse.paho.mqttv5.client.persist.MemoryPersistence;
+import org.eclipse.paho.mqttv5.common.MqttException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -123,6 +127,29 @@ class VirtualHostsTest {
         assertThat(send("PUT", "vhosts/blue", "")).isEqualTo(201);
         assertThat(client.getQueues("blue")).isEmpty();
         assertThat(client.getExchanges("blue")).extracting("name").doesNotContain("x");
+    }
+
+    @Test
+    void mqttClientsAndTheirSessionsGoWithTheirs() throws Exception {
+        client.createVhost("blue", "");
+        MqttConnectionOptions options = new MqttConnectionOptions();
+        options.setUserName("blue:guest");
+        options.setPassword("guest".getBytes(UTF_8));
+        options.setSessionExpiryInterval(600L);
+        options.setCleanStart(false);
+        options.setAutomaticReconnect(false);
+        MqttClient mqtt =
+                new MqttClient("tcp://127.0.0.1:" + server.ports().get("MQTT"), "sensor", new MemoryPersistence());
+        mqtt.connect(options);
+        mqtt.subscribe("a/#", 1);
+        assertThat(client.getQueues("blue")).hasSize(1);
+
+        client.deleteVhost("blue");
+        await().until(() -> !mqtt.isConnected());
+        assertThatThrownBy(() -> mqtt.connect(options)).isInstanceOf(MqttException.class);
+        mqtt.close();
+        client.createVhost("blue", "");
+        assertThat(client.getQueues("blue")).isEmpty();
     }
 
     @Test
