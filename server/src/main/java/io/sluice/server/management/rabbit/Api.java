@@ -127,6 +127,21 @@ record Api(
         return value == null ? otherwise : value instanceof Boolean flag ? flag : "true".equals(value);
     }
 
+    /** A number of a body; RabbitMQ's tools send it as text, too. */
+    static int number(Map<String, @Nullable Object> body, String name, int otherwise) {
+        Object value = body.get(name);
+        if (value == null) {
+            return otherwise;
+        }
+        if (value instanceof Integer number) {
+            return number;
+        }
+        if (value instanceof String text && text.matches("[0-9]{1,9}")) {
+            return Integer.parseInt(text);
+        }
+        throw ApiException.badRequest("The attribute '" + name + "' has the wrong type.");
+    }
+
     @SuppressWarnings("unchecked")
     static Map<String, Object> table(Map<String, @Nullable Object> body, String name) {
         Map<String, Object> table = (Map<String, Object>) (Map<?, ?>) optional(body, name, Map.class);

@@ -114,11 +114,9 @@ final class QueueResource {
         if (!ACK_MODES.contains(ackMode)) {
             throw ApiException.badRequest("The attribute 'ackmode' is not one of " + ACK_MODES + ".");
         }
-        int count = Math.min(
-                MOST_MESSAGES, Api.required(body, "count", Number.class).intValue());
+        int count = Math.min(MOST_MESSAGES, Api.number(body, "count", 1));
         String encoding = Api.optional(body, "encoding", String.class);
-        Number truncate = Api.optional(body, "truncate", Number.class);
-        int most = truncate == null ? Integer.MAX_VALUE : Math.max(0, truncate.intValue());
+        int most = Math.max(0, Api.number(body, "truncate", Integer.MAX_VALUE));
         return api.calls().call(api.user(), host.name(), channel -> {
             List<Map<String, @Nullable Object>> messages = new ArrayList<>();
             List<Long> tags = new ArrayList<>();

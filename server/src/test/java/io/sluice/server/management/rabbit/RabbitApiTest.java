@@ -142,6 +142,9 @@ class RabbitApiTest {
         assertThat(client.getQueue("/", "a/b").getMessagesReady()).isEqualTo(1);
         List<InboundMessage> seen = client.get("/", "a/b", 5, GetAckMode.NACK_REQUEUE_TRUE, GetEncoding.AUTO);
         assertThat(seen).extracting(InboundMessage::getPayload).containsExactly("one");
+        assertThat(send("POST", "queues/%2F/a%2Fb/get", "{\"count\": \"1\", \"ackmode\": \"ack_requeue_true\"}")
+                        .body())
+                .contains("\"payload\":\"one\"");
         List<InboundMessage> taken = client.get("/", "a/b", 5, GetAckMode.ACK_REQUEUE_FALSE, GetEncoding.BASE64);
         assertThat(taken).extracting(InboundMessage::getPayload).containsExactly("b25l");
         assertThat(taken.get(0).isRedelivered()).isTrue();
