@@ -3,6 +3,7 @@ package io.sluice.bench;
 import io.sluice.queue.DeathReason;
 import io.sluice.queue.DeliveryEffects;
 import io.sluice.queue.DeliveryMachine;
+import io.sluice.queue.MessageGroups;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.Reference;
 import io.sluice.queue.index.MemoryBlocks;
@@ -30,6 +31,7 @@ public class DeliveryMachineBenchmark {
     private static final int MESSAGES = 1_000;
     private static final int PREFETCH = 50;
     private static final int CONSUMERS = 4;
+    private static final int GROUPS = 100;
 
     private final Deliveries deliveries = new Deliveries();
     private DeliveryMachine unlimited;
@@ -39,6 +41,9 @@ public class DeliveryMachineBenchmark {
     private DeliveryMachine prioritized;
     private DeliveryMachine settling;
     private DeliveryMachine delayed;
+    private DeliveryMachine grouped;
+    private DeliveryMachine selecting;
+    private DeliveryMachine locked;
     private final Settlements settlements = new Settlements();
     private final Due due = new Due();
     private final Random random = new Random(1);
@@ -66,6 +71,17 @@ public class DeliveryMachineBenchmark {
         settling.attach(true, false, 0, DeliveryMachine.UNLIMITED);
         delayed = new DeliveryMachine(QueuePolicy.builder().delayed(true).build(), new MemoryBlocks(), now);
         dropping.attach(false, false, 0, DeliveryMachine.UNLIMITED);
+        QueuePolicy groups = QueuePolicy.builder()
+                .groups(new MessageGroups(MessageGroups.By.KEY, true))
+                .build();
+        grouped = new DeliveryMachine(groups, new MemoryBlocks(), 0);
+        selecting = new DeliveryMachine(QueuePolicy.NONE, new MemoryBlocks(), 0);
+        for (int i = 0; i < CONSUMERS; i++) {
+            grouped.attach(false, false, 0, PREFETCH);
+            selecting.select(selecting.attach(false, false, 0, DeliveryMachine.UNLIMITED), 2L << i, true);
+        }
+        locked = new DeliveryMachine(QueuePolicy.NONE, new MemoryBlocks(), 0);
+        locked.lock(locked.attach(false, false, 0, DeliveryMachine.UNLIMITED), 30_000);
     }
 
     /** Enqueued, delivered to the one consumer, acknowledged in order. */
@@ -137,6 +153,68 @@ public class DeliveryMachineBenchmark {
             prioritized.ack(consumer, deliveries.ids[i], deliveries);
         }
         return check(prioritized.ready() + prioritized.unacked());
+    }
+
+    /**
+     * As {@link #prefetch} with one message of each of 100 groups in flight at a time: most are passed over first, and each
+     * acknowledgement is followed by a walk along them; the shard walks once for all that one turn brings.
+     */
+    @Benchmark
+    @OperationsPerInvocation(MESSAGES)
+    public long groups() {
+        long first = offset;
+        enqueue(grouped);
+        deliveries.clear();
+        int acked = 0;
+        while (acked < MESSAGES) {
+            dispatchExamined(grouped, true, first);
+            int by = deliveries.consumers[acked];
+            grouped.ack(by, deliveries.ids[acked], deliveries);
+            grouped.credit(by, 1);
+            acked++;
+        }
+        return check(grouped.ready() + grouped.unacked());
+    }
+
+    /** As {@link #enqueueDeliverAck} with four consumers, each of which wants every fourth message. */
+    @Benchmark
+    @OperationsPerInvocation(MESSAGES)
+    public long selectors() {
+        enqueue(selecting);
+        deliveries.clear();
+        dispatchExamined(selecting, false, 0);
+        for (int i = 0; i < MESSAGES; i++) {
+            selecting.ack(deliveries.consumers[i], deliveries.ids[i], deliveries);
+        }
+        return check(selecting.ready() + selecting.unacked());
+    }
+
+    /** As {@link #enqueueDeliverAck} with a lock on each delivery. */
+    @Benchmark
+    @OperationsPerInvocation(MESSAGES)
+    public long locks() {
+        enqueue(locked);
+        deliveries.clear();
+        now += 1_000;
+        locked.expire(now, deliveries);
+        while (locked.nextPosition() != Reference.NONE) {
+            locked.dispatch(now, deliveries);
+        }
+        for (int i = 0; i < MESSAGES; i++) {
+            locked.ack(consumer, deliveries.ids[i], deliveries);
+        }
+        return check(locked.ready() + locked.unacked());
+    }
+
+    private void dispatchExamined(DeliveryMachine machine, boolean inGroups, long first) {
+        long position;
+        while ((position = machine.nextPosition()) != Reference.NONE) {
+            long number = Reference.offset(position);
+            long group = inGroups ? 1 + (number - first) % GROUPS : 0;
+            if (!machine.needsExamination() || machine.examine(1 | 2L << number % CONSUMERS, group)) {
+                machine.dispatch(0, deliveries);
+            }
+        }
     }
 
     /** A backlog that grows beyond what the heap keeps decoded, then goes to a consumer that settles by receipt. */

@@ -78,19 +78,24 @@ final class PassedOver {
             return -1;
         }
         for (; expiryCursor < end; expiryCursor++) {
-            long expiry = expiry(expiryCursor);
-            if (!isHole(expiryCursor) && expiry != Reference.NEVER && now > expiry) {
+            if (isExpired(expiryCursor, now)) {
                 return expiryCursor;
             }
         }
+        // those below may have expired since they were looked at
         expiryCursor = 0;
         earliestExpiry = Long.MAX_VALUE;
-        for (int i = 0; i < end; i++) {
+        for (int i = end - 1; i >= 0; i--) {
             if (!isHole(i) && expiry(i) != Reference.NEVER) {
                 earliestExpiry = Math.min(earliestExpiry, expiry(i));
+                expiryCursor = isExpired(i, now) ? i : expiryCursor;
             }
         }
-        return -1;
+        return now > earliestExpiry ? expiryCursor : -1;
+    }
+
+    private boolean isExpired(int index, long now) {
+        return !isHole(index) && expiry(index) != Reference.NEVER && now > expiry(index);
     }
 
     /** Index of the first in order, {@link #end} if there is none. */

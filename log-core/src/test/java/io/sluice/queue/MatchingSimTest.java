@@ -26,7 +26,7 @@ class MatchingSimTest {
     @Test
     void whoeverCanTakesTheFirstThatHeCan() {
         long first = Long.getLong("sim.seed", 1);
-        long seeds = Long.getLong("sim.seeds", 100);
+        long seeds = Long.getLong("sim.seeds", 60);
         for (long seed = first; seed < first + seeds; seed++) {
             try {
                 new Run(seed).go();
@@ -47,7 +47,7 @@ class MatchingSimTest {
         }
     }
 
-    private record Held(Message message, int consumer) {}
+    private record Held(Message message, int consumer, long deadline) {}
 
     private static final class Taker {
         final boolean auto;
@@ -55,6 +55,7 @@ class MatchingSimTest {
         final long arrival;
         boolean pulls;
         long selector = 1;
+        long lock;
         int credit;
 
         Taker(boolean auto, boolean pulls, int priority, long arrival, int credit) {
@@ -82,6 +83,7 @@ class MatchingSimTest {
         private final Set<Long> settled = new HashSet<>();
         private final Set<Long> firsts = new HashSet<>();
         private final Map<List<Long>, Long> lastFirst = new HashMap<>();
+        private final Set<Long> ended = new HashSet<>();
         private Message expected;
         private int lastConsumer = -1;
         private int active = -1;
@@ -111,6 +113,9 @@ class MatchingSimTest {
                 command();
                 assertThat(machine.ready()).isEqualTo(waiting.size());
                 assertThat(machine.unacked()).isEqualTo(held.size() + prepared.size() + postponed.size());
+                if (random.nextInt(8) == 0) {
+                    browse();
+                }
             }
             // all come out once everybody can take them, each group in its order
             List.copyOf(prepared.keySet()).forEach(this::endPrepared);
@@ -127,6 +132,21 @@ class MatchingSimTest {
             assertThat(machine.isIdle()).isFalse();
             cancel(takers.keySet().iterator().next());
             assertThat(machine.isIdle()).isTrue();
+        }
+
+        /** Shows all that waits in order, in slices. */
+        void browse() {
+            long[] ends = machine.ends();
+            List<Long> shown = new ArrayList<>();
+            long from = 0;
+            while (from >= 0) {
+                int before = shown.size();
+                from = machine.visitWaiting(
+                        from, 1 + random.nextInt(20), ends, (sequence, position, state, expiry) -> shown.add(position));
+                assertThat(from < 0 || shown.size() > before).isTrue();
+            }
+            assertThat(shown)
+                    .isEqualTo(waiting.values().stream().map(Message::position).toList());
         }
 
         void command() {
@@ -258,7 +278,22 @@ class MatchingSimTest {
                 }
                 return false;
             });
+            Set<Long> ending = new HashSet<>();
+            held.forEach((id, h) -> {
+                if (h.deadline() <= now) {
+                    ending.add(id);
+                }
+            });
+            ended.clear();
+            ending.forEach(id ->
+                    waiting.put(held.get(id).message().place(), held.get(id).message()));
             machine.expire(now, this);
+            assertThat(ended).isEqualTo(ending);
+            ending.forEach(id -> {
+                int consumer = held.remove(id).consumer();
+                assertThat(machine.ack(consumer, id, this)).isFalse();
+                assertThat(machine.renew(consumer, id, now)).isFalse();
+            });
             assertThat(machine.nextExpiry()).isGreaterThan(now);
         }
 
@@ -280,6 +315,10 @@ class MatchingSimTest {
                 taker.selector = 2L << random.nextInt(3);
                 machine.select(consumer, taker.selector, random.nextBoolean());
             }
+            if (random.nextInt(4) == 0) {
+                taker.lock = 1 + random.nextInt(60);
+                machine.lock(consumer, taker.lock);
+            }
         }
 
         void settle() {
@@ -287,7 +326,14 @@ class MatchingSimTest {
                 return;
             }
             long id = any(held.keySet());
-            Held of = held.remove(id);
+            Held of = held.get(id);
+            long lock = takers.get(of.consumer()).lock;
+            if (random.nextInt(4) == 0) {
+                assertThat(machine.renew(of.consumer(), id, now)).isEqualTo(lock > 0);
+                held.put(id, new Held(of.message(), of.consumer(), lock == 0 ? Long.MAX_VALUE : now + lock));
+                return;
+            }
+            held.remove(id);
             switch (random.nextInt(4)) {
                 case 0 -> {
                     waiting.put(of.message().place(), of.message());
@@ -299,8 +345,8 @@ class MatchingSimTest {
                     postponed.put(of.message(), expiry != 0 && expiry < due ? expiry + 1 : due);
                     machine.releaseUntil(of.consumer(), id, false, now, due, this);
                 }
-                case 2 -> machine.reject(of.consumer(), id, this);
-                default -> machine.ack(of.consumer(), id, this);
+                case 2 -> assertThat(machine.reject(of.consumer(), id, this)).isTrue();
+                default -> assertThat(machine.ack(of.consumer(), id, this)).isTrue();
             }
         }
 
@@ -369,7 +415,7 @@ class MatchingSimTest {
                 return false;
             });
             // a consumer that comes after it is another
-            prepared.replaceAll((id, h) -> h.consumer() == consumer ? new Held(h.message(), -1) : h);
+            prepared.replaceAll((id, h) -> h.consumer() == consumer ? new Held(h.message(), -1, 0) : h);
             machine.cancel(consumer);
             if (active == consumer) {
                 active = takers.entrySet().stream()
@@ -404,7 +450,7 @@ class MatchingSimTest {
                         .isTrue();
             }
             if (!settles) {
-                held.put(deliveryId, new Held(message, consumer));
+                held.put(deliveryId, new Held(message, consumer, taker.lock == 0 ? Long.MAX_VALUE : now + taker.lock));
             }
         }
 
@@ -451,6 +497,12 @@ class MatchingSimTest {
 
         @Override
         public void failed(long position, int deliveryCount) {}
+
+        @Override
+        public void lockEnded(int consumer, long deliveryId) {
+            assertThat(held.get(deliveryId).consumer()).isEqualTo(consumer);
+            ended.add(deliveryId);
+        }
 
         @Override
         public void postponed(long position, long due) {

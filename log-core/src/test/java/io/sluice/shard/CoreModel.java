@@ -10,6 +10,7 @@ import static io.sluice.shard.Invariant.NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLIS
 import static io.sluice.shard.Invariant.NOTHING_IS_DUE_EARLY;
 import static io.sluice.shard.Invariant.NOTHING_IS_RETRIED_EARLY;
 import static io.sluice.shard.Invariant.ORDER_AMONG_FIRST_DELIVERIES;
+import static io.sluice.shard.Invariant.ORDER_IN_A_GROUP;
 import static io.sluice.shard.Invariant.PRIORITY_AND_EXPIRY_SURVIVE;
 import static io.sluice.shard.Invariant.PURGED_STAYS_PURGED;
 import static io.sluice.shard.Invariant.REPLAYED_INDEX_EQUALS_LIVE_INDEX;
@@ -19,10 +20,8 @@ import io.sluice.log.Durability;
 import io.sluice.log.LogException.Reason;
 import io.sluice.queue.DeathReason;
 import io.sluice.queue.Overflow;
-import io.sluice.queue.QueuePolicy;
-import io.sluice.queue.Settlement;
 import io.sluice.queue.TargetSet.Stamp;
-import io.sluice.shard.CoreSimulation.Held;
+import io.sluice.shard.IndexReader.Held;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -36,9 +35,9 @@ import java.util.function.LongSupplier;
 /** What a publisher and a consumer may expect of the core, kept in plain collections. */
 final class CoreModel {
     /** No expiry. */
-    private static final long NEVER = Long.MAX_VALUE;
+    static final long NEVER = Long.MAX_VALUE;
 
-    private final Map<Integer, Message> messages = new HashMap<>();
+    private final Map<Integer, ModelMessage> messages = new HashMap<>();
     private final LongSupplier clock;
     private final List<ModelTransaction> transactions = new ArrayList<>();
     private long rank;
@@ -49,240 +48,16 @@ final class CoreModel {
         this.clock = clock;
     }
 
-    /** A message as published. */
-    static final class Message {
-        final int serial;
-        final String value;
-        final Durability asked;
-        final List<Copy> copies = new ArrayList<>();
-        /** Streams that it was routed to. */
-        final List<Stream> streams = new ArrayList<>();
-        /** What was handed over with it, itself included; empty if it was alone. */
-        List<Message> published = List.of();
-
-        boolean confirmed;
-        /** Refused with certainty: nobody may ever see it. */
-        boolean refused;
-        /** A start has shown whether it is there as a whole. */
-        boolean judged;
-
-        long rank;
-        int priority;
-        /** Milliseconds, -1 = for ever. */
-        long timeToLive = -1;
-
-        long submittedAt;
-        /** When queues knew of it at the latest, epoch ms; -1 = nobody knows yet. */
-        long fedAt = -1;
-        /** A queue that it was sent to was full, its publisher was told. */
-        boolean turnedAway;
-        /** Deliveries that cannot be judged yet. */
-        final List<Delivered> unjudged = new ArrayList<>();
-
-        /** By a Kafka client, not by a publish: order is kept among the messages of each kind. */
-        boolean produced;
-
-        @Override
-        public String toString() {
-            return "m" + serial + " (" + asked + (confirmed ? ", confirmed" : "") + (refused ? ", refused" : "")
-                    + (produced ? ", produced" : "") + ") to "
-                    + streams.stream().map(s -> s.name).toList()
-                    + copies.stream().map(c -> c.queue.id).toList();
-        }
-
-        Message(int serial, String value, Durability asked) {
-            this.serial = serial;
-            this.value = value;
-            this.asked = asked;
-        }
-    }
-
     /**
      * Handed over by the core.
      *
      * @param at epoch ms
      * @param expiry what the record says, epoch ms, -1 = nothing
      */
-    private record Delivered(Queue queue, long at, long expiry) {}
+    record Delivered(ModelQueue queue, long at, long expiry) {}
 
-    /** A message in one queue. */
-    static final class Copy {
-        final Message message;
-        final Queue queue;
-        boolean delivered;
-        boolean settled;
-        /** How, for people. */
-        String how = "";
-
-        boolean gone;
-        /** End of the journal before and after the settlement was written; -1 = not known to be written. */
-        long journaledFrom = -1;
-
-        long journaledTo = -1;
-        int failures;
-        /** Failures that the journal has, at these offsets. */
-        int journaledFailures;
-
-        long failuresFrom;
-        long failuresTo;
-        /** What it is safe at: as asked for, and with the rest of the log once a start has found it. */
-        Durability level;
-        /** What took its place in the dead-letter queue; null if it was not rejected or there was none. */
-        Copy successor;
-
-        /** On its way to the dead letters, or there. */
-        boolean rejected;
-        /** Why, as the core said; null if it did not yet. */
-        DeathReason death;
-        /** The queue was certainly full for it. */
-        boolean turnedAway;
-        /** It may have been turned away before a restart brought it back, to no certain place. */
-        boolean displaced;
-
-        /** The transaction that may have settled it, and how; null if there is none. */
-        ModelTransaction pending;
-
-        Settlement pendingHow;
-        /** Transactions that the shard gave up, as a later delivery shows; the log may have them all the same. */
-        final Map<ModelTransaction, Settlement> givenUp = new HashMap<>();
-
-        /** Not delivered again before, epoch ms. */
-        long notBefore;
-
-        /** Settled by a transaction: no fault brings it back. */
-        boolean forGood;
-        /** Rejected by a transaction: no fault brings it to a consumer. */
-        boolean rejectedForGood;
-
-        /** The purge that may have taken it; null once a rest or a start has shown what it did. */
-        Purge purge;
-
-        Copy(Message message, Queue queue) {
-            this.message = message;
-            this.queue = queue;
-            this.level = message.asked;
-        }
-
-        @Override
-        public String toString() {
-            return "m" + message.serial + " (rank " + message.rank + ", priority " + message.priority
-                    + ", time to live "
-                    + timeToLive() + (delivered ? ", delivered" : "") + (settled ? ", settled " + how : "")
-                    + (rejected ? ", died" : "") + (displaced ? ", displaced" : "") + ") of " + queue.policy
-                    + " with at most " + queue.atMost;
-        }
-
-        int priorityLevel() {
-            return queue.level(message.priority);
-        }
-
-        /** True if it is delivered first of the two, when both wait. */
-        boolean isBefore(Copy other) {
-            return priorityLevel() != other.priorityLevel()
-                    ? priorityLevel() > other.priorityLevel()
-                    : message.rank < other.message.rank;
-        }
-
-        /** Milliseconds it may stay, -1 = for ever. */
-        long timeToLive() {
-            long ofQueue = queue.policy.messageTtl();
-            long own = message.timeToLive;
-            return own < 0 ? ofQueue : ofQueue < 0 ? own : Math.min(own, ofQueue);
-        }
-
-        /** Epoch ms up to which it certainly lives. */
-        long earliestExpiry() {
-            return timeToLive() < 0 ? NEVER : message.submittedAt + timeToLive();
-        }
-
-        /** Its publisher was told, or may not know yet, that the queue was full. */
-        boolean mayBeTurnedAway() {
-            return queue.policy.refusesPublishes() && (!message.confirmed || message.turnedAway);
-        }
-    }
-
-    /**
-     * A purge. It takes what was sent before it and is not with a consumer when the shard gets to it, which is late if a
-     * message sent before it waits for disk space.
-     */
-    static final class Purge {
-        private final long journaledFrom;
-        private long journaledTo = -1;
-        private boolean done;
-
-        Purge(long journaledFrom) {
-            this.journaledFrom = journaledFrom;
-        }
-
-        /** The client has its answer, and the journal the purge before {@code journalEnd}. */
-        void done(long journalEnd) {
-            done = true;
-            journaledTo = journalEnd;
-        }
-    }
-
-    /** A queue with all it was ever sent, in order. */
-    static final class Queue {
-        final long id;
-        final boolean durable;
-        /** Administrators may change its limits. */
-        QueuePolicy policy;
-
-        final boolean hasDeadLetters;
-        final TreeMap<Long, Copy> copies = new TreeMap<>();
-        private final Map<Integer, Copy> bySerial = new HashMap<>();
-        final DeliveryOrder order = new DeliveryOrder();
-        /** Ranks of first deliveries by delivery id and priority level, in this life. */
-        final Map<Integer, TreeMap<Long, Long>> firsts = new HashMap<>();
-
-        boolean deleted;
-        /** A transaction may have brought more than its limits allow. */
-        boolean mayExceed;
-        /** More it cannot have held since the last rest. */
-        long atMost;
-
-        Queue(long id, boolean durable, QueuePolicy policy) {
-            this.id = id;
-            this.durable = durable;
-            this.policy = policy;
-            this.hasDeadLetters = policy.deadLetterExchange() != null || policy.delayed();
-        }
-
-        Copy bySerial(int serial) {
-            return bySerial.get(serial);
-        }
-
-        int level(int priority) {
-            int max = policy.maxPriority();
-            int asked = Math.min(priority, max);
-            return max < 32 ? asked : asked * 32 / (max + 1);
-        }
-
-        /** True if it may have been beyond its limit since the last rest. */
-        boolean mayOverflow() {
-            return policy.maxBytes() >= 0 || policy.maxLength() >= 0 && atMost > policy.maxLength();
-        }
-
-        /** True if a message that failed so often is never delivered from here again. */
-        boolean isOverLimit(int failures) {
-            return policy.deliveryLimit() >= 0 && failures > policy.deliveryLimit();
-        }
-    }
-
-    /** A partition of a stream. */
-    static final class Stream {
-        final String name;
-        final Map<Integer, Message> sent = new HashMap<>();
-        /** Found at the last start: as safe as can be. */
-        final Set<Integer> seen = new HashSet<>();
-
-        Stream(String name) {
-            this.name = name;
-        }
-    }
-
-    Message message(int serial, String value, Durability asked) {
-        Message message = new Message(serial, value, asked);
+    ModelMessage message(int serial, String value, Durability asked) {
+        ModelMessage message = new ModelMessage(serial, value, asked);
         messages.put(serial, message);
         return message;
     }
@@ -293,11 +68,11 @@ final class CoreModel {
     }
 
     /** The shard took it up. */
-    void submitted(Message message) {
+    void submitted(ModelMessage message) {
         changes++;
         message.rank = ++rank;
         message.submittedAt = clock.getAsLong();
-        for (Copy copy : message.copies) {
+        for (ModelCopy copy : message.copies) {
             copy.queue.copies.put(message.rank, copy);
             copy.queue.bySerial.put(message.serial, copy);
             copy.queue.atMost++;
@@ -311,19 +86,19 @@ final class CoreModel {
      * @param turnedAway true if it is that a queue was full
      * @param at when the core gave it, epoch ms
      */
-    void completed(Message message, Reason error, boolean turnedAway, long at) {
+    void completed(ModelMessage message, Reason error, boolean turnedAway, long at) {
         changes++;
         if (error == null) {
             message.confirmed = true;
             message.turnedAway = turnedAway;
             fed(message, at);
             if (turnedAway) {
-                List<Copy> by = message.copies.stream()
+                List<ModelCopy> by = message.copies.stream()
                         .filter(c -> c.queue.policy.refusesPublishes())
                         .toList();
                 DEAD_LETTER_REASON_IS_TRUE.hold(!by.isEmpty(), "%s was turned away by nobody", message);
                 if (by.size() == 1) {
-                    Copy copy = by.get(0);
+                    ModelCopy copy = by.get(0);
                     copy.turnedAway = true;
                     NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                             !copy.delivered,
@@ -334,7 +109,7 @@ final class CoreModel {
             }
         } else if (error != Reason.FENCED && error != Reason.CLOSED) {
             message.refused = true;
-            for (Copy copy : message.copies) {
+            for (ModelCopy copy : message.copies) {
                 NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                         !copy.delivered,
                         "m%s was refused after a delivery from queue %s",
@@ -345,7 +120,7 @@ final class CoreModel {
     }
 
     /** A message that nobody was sent. */
-    void forget(Message message) {
+    void forget(ModelMessage message) {
         messages.remove(message.serial);
     }
 
@@ -368,25 +143,25 @@ final class CoreModel {
     }
 
     /** The shard took up a purge. */
-    void purging(Queue queue, Purge purge) {
-        for (Copy copy : queue.copies.values()) {
+    void purging(ModelQueue queue, ModelPurge purge) {
+        for (ModelCopy copy : queue.copies.values()) {
             if (!copy.settled && !copy.gone && !copy.message.refused) {
                 copy.purge = purge;
             }
         }
     }
 
-    private void fed(Message message, long at) {
+    private void fed(ModelMessage message, long at) {
         message.fedAt = at;
         message.unjudged.forEach(delivered -> judge(message, delivered));
         message.unjudged.clear();
     }
 
     /** What is still being stored at its expiry lives until queues know of it. */
-    private static void judge(Message message, Delivered delivered) {
+    private static void judge(ModelMessage message, Delivered delivered) {
         long ttl = message.copies.stream()
                 .filter(c -> c.queue == delivered.queue())
-                .mapToLong(Copy::timeToLive)
+                .mapToLong(ModelCopy::timeToLive)
                 .findFirst()
                 .orElse(-1);
         long expiry = delivered.expiry() >= 0 ? delivered.expiry() : ttl < 0 ? NEVER : message.fedAt + ttl;
@@ -401,11 +176,11 @@ final class CoreModel {
     }
 
     /** Epoch ms at which the copy expires by what its record says; -1 if it says nothing. */
-    private static long expiry(Copy copy, Stamp stamp) {
+    private static long expiry(ModelCopy copy, Stamp stamp) {
         if (stamp.arrival() == 0) {
             return -1;
         }
-        Message message = copy.message;
+        ModelMessage message = copy.message;
         PRIORITY_AND_EXPIRY_SURVIVE.hold(
                 stamp.priority() == message.priority
                         && stamp.expiry() == (message.timeToLive < 0 ? 0 : stamp.arrival() + message.timeToLive)
@@ -424,8 +199,8 @@ final class CoreModel {
      *
      * @param at when the core handed it over, epoch ms
      */
-    Copy delivered(
-            Queue queue,
+    ModelCopy delivered(
+            ModelQueue queue,
             long deliveryId,
             String value,
             boolean redelivered,
@@ -433,7 +208,7 @@ final class CoreModel {
             Stamp stamp,
             long at) {
         changes++;
-        Copy copy = find(queue, value, "delivered");
+        ModelCopy copy = find(queue, value, "delivered");
         Delivered delivered = new Delivered(queue, at, expiry(copy, stamp));
         if (copy.message.fedAt < 0) {
             copy.message.unjudged.add(delivered);
@@ -458,11 +233,13 @@ final class CoreModel {
                 copy.how);
         ORDER_AMONG_FIRST_DELIVERIES.hold(
                 !copy.delivered || redelivered, "queue %s delivered m%s again without saying so", queue.id, serial);
-        if (!redelivered && !copy.displaced) {
-            TreeMap<Long, Long> firsts = queue.firsts.computeIfAbsent(copy.priorityLevel(), absent -> new TreeMap<>());
+        if (!redelivered && !copy.displaced && (!queue.choosy || copy.group() != 0)) {
+            Invariant order = queue.choosy ? ORDER_IN_A_GROUP : ORDER_AMONG_FIRST_DELIVERIES;
+            TreeMap<Long, Long> firsts =
+                    queue.firsts.computeIfAbsent(copy.priorityLevel() << 8 | copy.group(), absent -> new TreeMap<>());
             Map.Entry<Long, Long> before = firsts.lowerEntry(deliveryId);
             Map.Entry<Long, Long> after = firsts.higherEntry(deliveryId);
-            ORDER_AMONG_FIRST_DELIVERIES.hold(
+            order.hold(
                     (before == null || before.getValue() < copy.message.rank)
                             && (after == null || after.getValue() > copy.message.rank),
                     "queue %s delivered m%s (%s) between %s and %s",
@@ -485,9 +262,9 @@ final class CoreModel {
      *
      * @return the message; null if the queue is gone
      */
-    Copy died(Queue queue, int serial, DeathReason reason, int deliveryCount, Stamp stamp, boolean calm) {
+    ModelCopy died(ModelQueue queue, int serial, DeathReason reason, int deliveryCount, Stamp stamp, boolean calm) {
         changes++;
-        Copy copy = queue.bySerial(serial);
+        ModelCopy copy = queue.bySerial(serial);
         NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                 copy != null && !copy.gone, "m%s died in queue %s", serial, queue.id);
         if (copy.pending != null
@@ -547,8 +324,8 @@ final class CoreModel {
     }
 
     /** True if its queue may have let it go without a trace. */
-    private boolean mayHaveLeft(Copy copy, boolean calm) {
-        Queue queue = copy.queue;
+    private boolean mayHaveLeft(ModelCopy copy, boolean calm) {
+        ModelQueue queue = copy.queue;
         if (copy.mayBeTurnedAway() && (!queue.hasDeadLetters || queue.policy.overflow() == Overflow.REJECT_PUBLISH)) {
             return true;
         }
@@ -558,7 +335,7 @@ final class CoreModel {
                         || bounded && queue.policy.overflow() == Overflow.DROP_HEAD && (queue.mayOverflow() || !calm));
     }
 
-    private void checkNumbers(Copy copy, Held held, String when) {
+    private void checkNumbers(ModelCopy copy, Held held, String when) {
         long exact = expiry(copy, held.stamp());
         long now = clock.getAsLong();
         long fed = copy.message.fedAt < 0 ? now : copy.message.fedAt;
@@ -578,25 +355,25 @@ final class CoreModel {
                 held.expiry());
     }
 
-    private Copy find(Queue queue, String value, String what) {
+    private ModelCopy find(ModelQueue queue, String value, String what) {
         int serial = serial(value);
-        Message message = messages.get(serial);
+        ModelMessage message = messages.get(serial);
         NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                 message != null && message.value.equals(value), "queue %s %s %s", queue.id, what, head(value));
         NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                 !message.refused, "queue %s %s m%s, which was refused", queue.id, what, serial);
-        Copy copy = queue.copies.get(message.rank);
+        ModelCopy copy = queue.copies.get(message.rank);
         NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                 copy != null, "queue %s %s m%s, which was not sent there", queue.id, what, serial);
         return copy;
     }
 
     /** What a queue holds without any message in the making: exactly what is confirmed and not settled. */
-    void holdsExactly(Queue queue, List<Held> index, boolean dyingToo, boolean calm) {
-        Set<Copy> found = new HashSet<>();
-        List<Copy> waiting = new ArrayList<>();
+    void holdsExactly(ModelQueue queue, List<Held> index, boolean dyingToo, boolean calm) {
+        Set<ModelCopy> found = new HashSet<>();
+        List<ModelCopy> waiting = new ArrayList<>();
         for (Held held : index) {
-            Copy copy = find(queue, held.value(), "holds");
+            ModelCopy copy = find(queue, held.value(), "holds");
             SETTLED_STAYS_SETTLED.hold(
                     (!copy.settled || dyingToo && copy.rejected) && !copy.gone,
                     "queue %s holds %s, which was settled",
@@ -623,7 +400,7 @@ final class CoreModel {
         }
         NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                 found.size() == index.size(), "queue %s holds a message twice: %s", queue.id, index);
-        for (Copy copy : queue.copies.values()) {
+        for (ModelCopy copy : queue.copies.values()) {
             if (copy.purge != null && copy.message.confirmed && !copy.settled && !copy.gone && !found.contains(copy)) {
                 copy.settled = true;
                 copy.how = "by purge";
@@ -661,13 +438,13 @@ final class CoreModel {
      * @param flagsKept true if every delivery is in the journal
      * @param journalKept tells whether a journal offset is still there, or was replaced by a checkpoint
      */
-    void recovered(Queue queue, List<Held> index, boolean power, boolean flagsKept, LongPredicate journalKept) {
-        Set<Copy> found = new HashSet<>();
+    void recovered(ModelQueue queue, List<Held> index, boolean power, boolean flagsKept, LongPredicate journalKept) {
+        Set<ModelCopy> found = new HashSet<>();
         Map<Integer, Long> last = new HashMap<>();
-        List<Copy> waiting = new ArrayList<>();
+        List<ModelCopy> waiting = new ArrayList<>();
         for (Held held : index) {
-            Copy copy = find(queue, held.value(), "recovered");
-            Message message = copy.message;
+            ModelCopy copy = find(queue, held.value(), "recovered");
+            ModelMessage message = copy.message;
             NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                     found.add(copy), "queue %s recovered m%s twice", queue.id, message.serial);
             SETTLED_STAYS_SETTLED.hold(
@@ -730,7 +507,7 @@ final class CoreModel {
             // a failure that was not journaled, or whose journal entry went with the power, did not happen
             copy.failures = held.deliveryCount();
         }
-        for (Copy copy : queue.copies.values()) {
+        for (ModelCopy copy : queue.copies.values()) {
             if (!copy.gone && !found.contains(copy)) {
                 if (copy.purge != null) {
                     copy.settled = true;
@@ -758,7 +535,7 @@ final class CoreModel {
                 copy.gone = true;
             }
         }
-        for (Copy copy : found) {
+        for (ModelCopy copy : found) {
             copy.level = Durability.GROUP;
             copy.delivered &= flagsKept;
             copy.settled = queue.isOverLimit(copy.failures) || copy.rejectedForGood;
@@ -783,7 +560,7 @@ final class CoreModel {
     void restarted(boolean power) {
         transactions.forEach(ModelTransaction::judge);
         transactions.clear();
-        for (Message message : messages.values()) {
+        for (ModelMessage message : messages.values()) {
             if (message.fedAt < 0) {
                 fed(message, clock.getAsLong());
             }
@@ -791,7 +568,7 @@ final class CoreModel {
             boolean whole = message.rank > 0 && !message.judged && !message.streams.isEmpty();
             boolean anyStream = false;
             boolean allStreams = true;
-            for (Stream stream : message.streams) {
+            for (ModelStream stream : message.streams) {
                 boolean there = stream.seen.contains(message.serial);
                 anyStream |= there;
                 allStreams &= there;
@@ -812,7 +589,7 @@ final class CoreModel {
                     "%s is not there, others of its publish are",
                     message);
             boolean present = anyStream;
-            for (Copy copy : message.copies) {
+            for (ModelCopy copy : message.copies) {
                 boolean there = !copy.gone && copy.queue.durable && !copy.queue.deleted;
                 A_PASS_IS_ALL_OR_NOTHING.hold(
                         !whole
@@ -826,7 +603,7 @@ final class CoreModel {
                         there ? "the queue" : "its streams",
                         there ? "its streams:" : "",
                         copy.queue.id);
-                Copy next = copy.successor;
+                ModelCopy next = copy.successor;
                 (copy.queue.policy.delayed() ? DELAYED_ARRIVES : CONFIRMED_IS_NEVER_LOST)
                         .hold(
                                 there
@@ -882,12 +659,12 @@ final class CoreModel {
     }
 
     /** A stream holds these records, in this order. */
-    void read(Stream stream, List<String> values, boolean whole, boolean afterStart, boolean power) {
+    void read(ModelStream stream, List<String> values, boolean whole, boolean afterStart, boolean power) {
         long[] last = new long[2];
         Set<Integer> now = new HashSet<>();
         for (String value : values) {
             int serial = serial(value);
-            Message message = stream.sent.get(serial);
+            ModelMessage message = stream.sent.get(serial);
             NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED.hold(
                     message != null && message.value.equals(value) && !message.refused,
                     "stream %s holds %s",

@@ -1,7 +1,6 @@
 package io.sluice.shard;
 
 import static io.sluice.shard.Invariant.HIGH_WATERMARK_NEVER_RETREATS;
-import static io.sluice.shard.Invariant.LIMIT_HOLDS;
 import static io.sluice.shard.Invariant.NOTHING_STAYS_STUCK;
 import static io.sluice.shard.Invariant.REPLAYED_INDEX_EQUALS_LIVE_INDEX;
 import static io.sluice.shard.Invariant.UNUSED_QUEUES_EXPIRE;
@@ -18,24 +17,18 @@ import io.sluice.log.LogPartition;
 import io.sluice.log.PartitionId;
 import io.sluice.log.StreamConfig;
 import io.sluice.log.StreamId;
-import io.sluice.log.record.BatchView;
-import io.sluice.message.RecordView;
 import io.sluice.queue.DeliveryMachine;
+import io.sluice.queue.MessageGroups;
 import io.sluice.queue.Overflow;
 import io.sluice.queue.QueueId;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueSpec;
-import io.sluice.queue.Reference;
 import io.sluice.queue.RetryBackoff;
 import io.sluice.queue.StreamTarget;
-import io.sluice.queue.TargetSet;
-import io.sluice.queue.TargetSet.Stamp;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -48,7 +41,6 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
-import java.util.function.Predicate;
 
 /**
  * One seed of the simulation: the real core on the real engine, on one thread, with a simulated disk, clock, and order of
@@ -60,9 +52,6 @@ final class CoreSimulation {
     /** No delayed message waits longer, milliseconds. */
     static final int LONGEST_DELAY = 7_200_000;
 
-    /** What the end of a turn and a pass or two may take, milliseconds. */
-    private static final int SLACK = 1_100;
-
     final Random random;
     final SimulatedFileSystem files;
     final SimulatedClock clock = new SimulatedClock();
@@ -73,9 +62,10 @@ final class CoreSimulation {
     final TreeMap<Long, Client> queues = new TreeMap<>();
 
     final List<StreamTarget> streams = new ArrayList<>();
-    final List<List<CoreModel.Stream>> streamModels = new ArrayList<>();
+    final List<List<ModelStream>> streamModels = new ArrayList<>();
     private final Map<PartitionId, Long> watermarks = new HashMap<>();
     final CoreTraffic traffic;
+    final IndexReader index = new IndexReader(this);
     SimulatedWorkers workers;
     LocalLogEngine engine;
     Core core;
@@ -89,9 +79,6 @@ final class CoreSimulation {
     /** The process was killed: what its objects still do did not happen. */
     boolean dead;
 
-    private boolean unreadable;
-    /** What a queue held changed while it was read. */
-    private boolean moved;
     /** From then on an index may name unsynced records that are gone; it finds out when it delivers them. */
     boolean lostPower;
 
@@ -135,9 +122,9 @@ final class CoreSimulation {
         for (int i = 0; i < 2; i++) {
             int partitions = 1 + 2 * i;
             streams.add(new StreamTarget(new StreamId(new UUID(7, i)), partitions));
-            List<CoreModel.Stream> models = new ArrayList<>();
+            List<ModelStream> models = new ArrayList<>();
             for (int p = 0; p < partitions; p++) {
-                models.add(new CoreModel.Stream("s" + i + "-" + p));
+                models.add(new ModelStream("s" + i + "-" + p));
             }
             streamModels.add(models);
         }
@@ -181,27 +168,27 @@ final class CoreSimulation {
     /** A queue as its clients see it. */
     static final class Client {
         QueueSpec spec;
-        final CoreModel.Queue model;
-        final List<CoreTraffic.Consumer> consumers = new ArrayList<>();
+        final ModelQueue model;
+        final List<SimulatedConsumer> consumers = new ArrayList<>();
         final Client deadLetters;
         QueueRef ref;
         final int bornIn;
         /** Used by a call that need not have reached the shard yet. */
         boolean touched;
 
-        private long lastCall;
+        long lastCall;
         /** Last use that the shard knows of, and the first rest since the last use, epoch ms. */
         long usedAt;
 
         long unusedAt = -1;
         /** What the index held when the life ended at rest; else null. */
-        List<Held> live;
+        List<IndexReader.Held> live;
 
         Client(QueueSpec spec, Client deadLetters, int life) {
             this.bornIn = life;
             this.spec = spec;
             this.deadLetters = deadLetters;
-            this.model = new CoreModel.Queue(spec.id().value(), spec.durable(), spec.policy());
+            this.model = new ModelQueue(spec.id().value(), spec.durable(), spec.policy());
         }
 
         DeliveryMachine machine() {
@@ -365,6 +352,9 @@ final class CoreSimulation {
             policy.expires(500 + random.nextInt(20_000));
         }
         if (random.nextInt(4) == 0) {
+            policy.groups(new MessageGroups(MessageGroups.By.KEY, random.nextBoolean()));
+        }
+        if (random.nextInt(4) == 0) {
             int first = 1 + random.nextInt(2000);
             policy.retry(new RetryBackoff(first, first + random.nextInt(5000), random.nextInt(3), random.nextInt(101)));
         }
@@ -494,7 +484,7 @@ final class CoreSimulation {
     void start(boolean afterPowerCut) {
         boolean power = afterPowerCut;
         boolean disturbed = faulty;
-        unreadable = false;
+        index.unreadable = false;
         files.usable(1L << 40);
         faulty = false;
         boolean started = false;
@@ -583,12 +573,12 @@ final class CoreSimulation {
             }
         }
         for (Client client : queues.values()) {
-            List<Held> now = held(client);
-            List<Held> before = client.live;
+            List<IndexReader.Held> now = index.held(client);
+            List<IndexReader.Held> before = client.live;
             client.live = null;
             if (before != null && !power) {
                 REPLAYED_INDEX_EQUALS_LIVE_INDEX.hold(
-                        areSame(client, before, now),
+                        index.areSame(client, before, now),
                         "queue %s held %s and recovered %s",
                         client.model.id,
                         before,
@@ -597,58 +587,6 @@ final class CoreSimulation {
             model.recovered(client.model, now, power, !power && !disturbed, journalKept);
         }
         model.restarted(power);
-    }
-
-    /** But for what expired since, and what is too much now that nothing is with a consumer. */
-    private boolean areSame(Client client, List<Held> before, List<Held> now) {
-        // the journal has one bound for all that were delivered: what was dying undelivered may be below it
-        Set<String> dying = new HashSet<>();
-        before.stream().filter(h -> h.inFlight() && !h.redelivered()).forEach(h -> dying.add(h.value()));
-        // shown apart from those that it stands among, as is what comes back meanwhile; afterwards all are in one order
-        Set<String> delivered = new HashSet<>();
-        before.stream().filter(h -> !h.fresh()).forEach(h -> delivered.add(h.value()));
-        return isSame(client, before, now, dying, h -> !delivered.contains(h.value()))
-                && isSame(client, before, now, dying, h -> delivered.contains(h.value()));
-    }
-
-    private boolean isSame(
-            Client client, List<Held> before, List<Held> now, Set<String> dying, Predicate<Held> compared) {
-        List<String> held = keys(client, before.stream().filter(compared).toList(), dying);
-        List<String> found = keys(client, now.stream().filter(compared).toList(), dying);
-        if (before.stream().anyMatch(Held::postponed)) {
-            // one may have fallen due meanwhile, and stands in its place again
-            held.sort(Comparator.naturalOrder());
-            found.sort(Comparator.naturalOrder());
-        }
-        if (client.model.hasDeadLetters
-                || client.spec.policy().overflow() != Overflow.DROP_HEAD
-                || client.spec.policy().maxBytes() < 0 && !client.model.mayOverflow()) {
-            return held.equals(found);
-        }
-        int at = 0;
-        for (String key : held) {
-            at += at < found.size() && found.get(at).equals(key) ? 1 : 0;
-        }
-        return at == found.size();
-    }
-
-    private List<String> keys(Client client, List<Held> index, Set<String> dying) {
-        QueuePolicy policy = client.spec.policy();
-        List<String> keys = new ArrayList<>();
-        for (Held held : index) {
-            long own = held.stamp().expiry();
-            long ofQueue = policy.messageTtl() < 0 ? 0 : held.stamp().arrival() + policy.messageTtl();
-            long expiry = own == 0 ? ofQueue : ofQueue == 0 ? own : Math.min(own, ofQueue);
-            if (policy.delayed() || expiry == 0 || expiry >= clock.millis()) {
-                String key = held + " of priority " + held.priority();
-                keys.add(policy.refusesPublishes() || dying.contains(held.value()) ? key.replace("*", "") : key);
-            }
-        }
-        if (policy.delayed() || policy.refusesPublishes()) {
-            // one has no order; and the other may have turned some away, which a restart puts somewhere
-            keys.sort(Comparator.naturalOrder());
-        }
-        return keys;
     }
 
     private LocalLogSettings settings() {
@@ -685,6 +623,8 @@ final class CoreSimulation {
     /** Everybody works a little; false if nobody has anything to do. */
     boolean work() {
         boolean more = core.step();
+        // a head that expired before it was the head
+        more |= ((DeliveryQueues) core.queues()).idleNanos() == 0;
         more |= workers.runOne();
         more |= !unused.isEmpty();
         deleteUnused();
@@ -715,208 +655,31 @@ final class CoreSimulation {
      */
     private boolean compared(boolean dyingToo) {
         long before = model.changes();
-        checkLimits(((DeliveryQueues) core.queues()).now());
-        moved = false;
-        Map<Client, List<Held>> indexes = new LinkedHashMap<>();
+        index.checkLimits(((DeliveryQueues) core.queues()).now());
+        index.moved = false;
+        Map<Client, List<IndexReader.Held>> indexes = new LinkedHashMap<>();
         for (Client client : List.copyOf(queues.values())) {
-            indexes.put(client, held(client));
-            if (unreadable) {
+            indexes.put(client, index.held(client));
+            if (index.unreadable) {
                 return true;
             }
         }
-        if (model.changes() != before || moved || !unused.isEmpty()) {
+        if (model.changes() != before || index.moved || !unused.isEmpty()) {
             return false;
         }
         indexes.forEach((client, held) -> {
-            client.live =
-                    client.spec.durable() ? held.stream().filter(Held::onDisk).toList() : null;
+            client.live = client.spec.durable()
+                    ? held.stream().filter(IndexReader.Held::onDisk).toList()
+                    : null;
             model.holdsExactly(client.model, held, dyingToo, !faulty && !lostPower);
         });
         return true;
-    }
-
-    /** {@code now} is the time of the last turn. */
-    private void checkLimits(long now) {
-        for (Client client : queues.values()) {
-            QueuePolicy policy = client.spec.policy();
-            DeliveryMachine machine = client.machine();
-            boolean drops = policy.overflow() == Overflow.DROP_HEAD;
-            if (((QueueHandle) client.ref).queue().standsStill()) {
-                NOTHING_STAYS_STUCK.hold(faulty, "queue %s cannot read its index", client.model.id);
-                continue;
-            }
-            long fresh = machine.ready();
-            if (!drops) {
-                long[] returned = new long[1];
-                machine.visitDelivered((sequence, position, state, expiry) -> returned[0]++);
-                // what came back may be too much
-                fresh -= returned[0] - machine.unacked();
-            }
-            boolean bounded = drops || client.bornIn == life && !client.model.mayExceed;
-            LIMIT_HOLDS.hold(
-                    !bounded || policy.maxLength() < 0 || fresh <= policy.maxLength(),
-                    "queue %s has %s messages of %s",
-                    client.model.id,
-                    fresh,
-                    policy.maxLength());
-            LIMIT_HOLDS.hold(
-                    !drops || policy.maxBytes() < 0 || machine.readyBytes() <= policy.maxBytes(),
-                    "queue %s has %s bytes of %s",
-                    client.model.id,
-                    machine.readyBytes(),
-                    policy.maxBytes());
-            LIMIT_HOLDS.hold(
-                    machine.nextExpiry() > now,
-                    "queue %s has a message that should have gone at %s, it is %s",
-                    client.model.id,
-                    machine.nextExpiry(),
-                    now);
-            long expires = policy.expires();
-            if (expires >= 0 && client.consumers.isEmpty()) {
-                UNUSED_QUEUES_EXPIRE.hold(
-                        client.unusedAt < 0 || now - client.unusedAt < expires + SLACK,
-                        "queue %s is unused since %s, it is %s",
-                        client.model.id,
-                        client.unusedAt,
-                        now);
-                client.unusedAt = client.unusedAt < 0 ? now : client.unusedAt;
-            }
-            if (client.touched) {
-                client.touched = false;
-                client.usedAt = client.lastCall;
-            }
-        }
     }
 
     private static void runAll(Loop loop) {
         while (!loop.tasks.isEmpty()) {
             loop.tasks.removeFirst().run();
         }
-    }
-
-    /**
-     * A reference of a queue's index and its message.
-     *
-     * @param fresh not delivered since it came or was recovered; these are in order, and so are the others
-     */
-    record Held(
-            boolean fresh,
-            boolean onDisk,
-            String value,
-            int deliveryCount,
-            boolean redelivered,
-            int priority,
-            long expiry,
-            boolean inFlight,
-            boolean rejected,
-            boolean postponed,
-            Stamp stamp) {
-        @Override
-        public String toString() {
-            return "m" + CoreModel.serial(value) + (deliveryCount > 0 ? "/" + deliveryCount : "")
-                    + (redelivered ? "*" : "");
-        }
-    }
-
-    /** The queue's index, in its order. */
-    private List<Held> held(Client client) {
-        List<Held> held = new ArrayList<>();
-        RecordView view = new RecordView();
-        Set<Long> inFlight = new HashSet<>();
-        client.machine().visitInFlight((position, state, expiry) -> inFlight.add(position));
-        Set<Long> postponed = new HashSet<>();
-        client.machine().visitPostponed((position, due) -> postponed.add(position));
-        List<Long> before = positions(client);
-        inOrder(client.machine(), (position, state, expiry, fresh) -> {
-            BatchView[] batch = new BatchView[1];
-            boolean[] answered = {false};
-            for (int attempt = 0; attempt < 3 && !answered[0]; attempt++) {
-                ((DeliveryQueues) core.queues())
-                        .withBatch(
-                                position,
-                                found -> {
-                                    if (answered[0]) {
-                                        return;
-                                    }
-                                    answered[0] = true;
-                                    batch[0] = found == null ? null : found.retain();
-                                },
-                                error -> {});
-                for (int i = 0; i < 100 && !answered[0]; i++) {
-                    workers.runOne();
-                    core.step();
-                }
-            }
-            if (!answered[0]) {
-                NOTHING_STAYS_STUCK.hold(faulty, "queue %s cannot read its messages", client.model.id);
-                unreadable = true;
-                answered[0] = true;
-            }
-            if (batch[0] == null) {
-                return; // an unsynced record that the log lost
-            }
-            if (!batch[0].record(Reference.offset(position), view)) {
-                moved = true; // it was in memory, and went
-                batch[0].release();
-                return;
-            }
-            held.add(new Held(
-                    fresh,
-                    Reference.partition(position) != Reference.MEMORY_PARTITION,
-                    view.valueSlice().toString(StandardCharsets.UTF_8),
-                    Reference.deliveryCount(state),
-                    Reference.redelivered(state),
-                    Reference.priority(state),
-                    expiry,
-                    inFlight.contains(position),
-                    Reference.rejected(state),
-                    postponed.contains(position),
-                    TargetSet.stampOf(view)));
-            batch[0].release();
-        });
-        moved |= !positions(client).equals(before);
-        // a restart puts those that only wait for their dead letter to be stored before all others
-        held.sort(Comparator.comparing(
-                        (Held message) -> !message.rejected() && !client.model.isOverLimit(message.deliveryCount()))
-                .thenComparing(message -> -client.model.level(message.priority())));
-        return held;
-    }
-
-    private List<Long> positions(Client client) {
-        List<Long> positions = new ArrayList<>();
-        inOrder(client.machine(), (position, state, expiry, fresh) -> positions.add(position));
-        return positions;
-    }
-
-    private interface HeldVisitor {
-        void visit(long position, long state, long expiry, boolean fresh);
-    }
-
-    private void inOrder(DeliveryMachine machine, HeldVisitor visitor) {
-        try {
-            show(machine, visitor);
-        } catch (LogException e) {
-            // a scratch file
-            NOTHING_STAYS_STUCK.hold(faulty, "an index cannot be read: %s", e);
-            unreadable = true;
-        }
-    }
-
-    private static void show(DeliveryMachine machine, HeldVisitor visitor) {
-        TreeMap<Long, Runnable> delivered = new TreeMap<>();
-        machine.visitDelivered((sequence, position, state, expiry) ->
-                delivered.put(sequence, () -> visitor.visit(position, state, expiry, false)));
-        List<Runnable> fresh = new ArrayList<>();
-        // collected first: a visitor lets the core work
-        long from = 0;
-        while (from >= 0) {
-            from = machine.visitFresh(
-                    from,
-                    Integer.MAX_VALUE,
-                    (position, state, expiry) -> fresh.add(() -> visitor.visit(position, state, expiry, true)));
-        }
-        delivered.values().forEach(Runnable::run);
-        fresh.forEach(Runnable::run);
     }
 
     private void checkWatermarks() {

@@ -16,14 +16,10 @@ import io.sluice.log.record.BatchView;
 import io.sluice.message.RecordFields;
 import io.sluice.message.RecordView;
 import io.sluice.queue.DeathReason;
-import io.sluice.queue.DeliveryBatch;
-import io.sluice.queue.DeliverySink;
-import io.sluice.queue.QueueConsumer;
 import io.sluice.queue.QueueRef;
 import io.sluice.queue.QueueRef.ConsumerSpec;
 import io.sluice.queue.QueueSpec;
 import io.sluice.queue.Republisher;
-import io.sluice.queue.RetryBackoff;
 import io.sluice.queue.Settlement;
 import io.sluice.queue.StreamTarget;
 import io.sluice.queue.TargetSet;
@@ -54,7 +50,7 @@ final class CoreTraffic implements Republisher {
     }
 
     void step() {
-        switch (random.nextInt(42)) {
+        switch (random.nextInt(43)) {
             case 0, 1, 2, 3, 4, 5, 6 -> publish();
             case 7 -> produce();
             case 8, 9, 10, 11, 12, 13, 14 -> world.core.step();
@@ -67,20 +63,20 @@ final class CoreTraffic implements Republisher {
             }
             case 25 -> attach();
             case 26, 27, 28, 29, 30, 31, 32 -> {
-                Consumer consumer = consumer();
+                SimulatedConsumer consumer = consumer();
                 if (consumer != null) {
                     consumer.settleSome();
                 }
             }
             case 33, 34 -> {
-                Consumer consumer = consumer();
+                SimulatedConsumer consumer = consumer();
                 if (consumer != null) {
                     consumer.end.credit(random.nextInt(20) == 0 ? Integer.MAX_VALUE : 1 + random.nextInt(8));
                     consumer.end.flush();
                 }
             }
             case 35 -> {
-                Consumer consumer = consumer();
+                SimulatedConsumer consumer = consumer();
                 if (consumer != null) {
                     consumer.end.credit(1 + random.nextInt(4));
                     consumer.flushed();
@@ -88,13 +84,13 @@ final class CoreTraffic implements Republisher {
                 }
             }
             case 36 -> {
-                Consumer consumer = consumer();
+                SimulatedConsumer consumer = consumer();
                 if (consumer != null && random.nextInt(3) == 0) {
                     consumer.leave();
                 }
             }
             case 37 -> {
-                Consumer consumer = consumer();
+                SimulatedConsumer consumer = consumer();
                 if (consumer != null) {
                     consumer.flushed();
                     consumer.end.stop();
@@ -104,6 +100,11 @@ final class CoreTraffic implements Republisher {
             case 38 -> {
                 if (random.nextInt(20) == 0) {
                     purge();
+                }
+            }
+            case 39 -> {
+                if (random.nextInt(6) == 0) {
+                    browse();
                 }
             }
             default -> {
@@ -123,24 +124,25 @@ final class CoreTraffic implements Republisher {
     }
 
     private void publish() {
-        List<CoreModel.Message> messages = new ArrayList<>();
+        List<ModelMessage> messages = new ArrayList<>();
         PublishBatch batch = batch(messages, world.any(world.loops), null, null);
         addSome(batch, messages, 1 + random.nextInt(5));
         submit(batch, messages);
     }
 
-    private void addSome(PublishBatch batch, List<CoreModel.Message> messages, int count) {
+    private void addSome(PublishBatch batch, List<ModelMessage> messages, int count) {
         TargetSet[] sets = new TargetSet[count];
         for (int i = 0; i < count; i++) {
             Durability asked = Durability.values()[random.nextInt(3)];
             int order = random.nextInt(12);
-            CoreModel.Message message = message(asked);
+            ModelMessage message = message(asked);
             message.priority = random.nextInt(2) * random.nextInt(random.nextInt(4) == 0 ? 256 : 12);
+            message.group = random.nextInt(5);
             List<QueueRef> queues = new ArrayList<>();
             Client delayed = delayed();
             if (delayed != null) {
                 queues.add(delayed.ref);
-                message.copies.add(new CoreModel.Copy(message, delayed.model));
+                message.copies.add(new ModelCopy(message, delayed.model));
                 int horizon = new int[] {100, 3_000, 90_000, CoreSimulation.LONGEST_DELAY}[random.nextInt(4)];
                 message.timeToLive = random.nextInt(horizon);
             } else if (random.nextInt(4) == 0) {
@@ -149,7 +151,7 @@ final class CoreTraffic implements Republisher {
             for (Client client : world.queues.values()) {
                 if (delayed == null && !client.spec.policy().delayed() && random.nextInt(3) == 0) {
                     queues.add(client.ref);
-                    message.copies.add(new CoreModel.Copy(message, client.model));
+                    message.copies.add(new ModelCopy(message, client.model));
                 }
             }
             List<StreamTarget> streams = new ArrayList<>();
@@ -171,9 +173,9 @@ final class CoreTraffic implements Republisher {
     private void transact() {
         ClientTransaction transaction = new ClientTransaction();
         addSome(transaction.batch, transaction.messages, random.nextInt(4));
-        List<Consumer.Delivery> taken = new ArrayList<>();
+        List<SimulatedConsumer.Delivery> taken = new ArrayList<>();
         for (int i = random.nextInt(6); i > 0; i--) {
-            Consumer consumer = consumer();
+            SimulatedConsumer consumer = consumer();
             if (consumer != null && !consumer.held.isEmpty()) {
                 taken.add(transaction.settle(
                         consumer, random.nextInt(consumer.held.size()), Settlement.values()[random.nextInt(4)]));
@@ -192,11 +194,11 @@ final class CoreTraffic implements Republisher {
     }
 
     /** A transaction as told: it settles the oldest deliveries of a consumer, and has one message for each queue. */
-    void transact(Consumer consumer, List<Settlement> settlements, List<Client> to) {
+    void transact(SimulatedConsumer consumer, List<Settlement> settlements, List<Client> to) {
         ClientTransaction transaction = new ClientTransaction();
         for (Client client : to) {
-            CoreModel.Message message = message(Durability.GROUP);
-            message.copies.add(new CoreModel.Copy(message, client.model));
+            ModelMessage message = message(Durability.GROUP);
+            message.copies.add(new ModelCopy(message, client.model));
             message.published = transaction.messages;
             transaction.messages.add(message);
             add(transaction.batch, message, new TargetSet(List.of(client.ref), List.of()), 0);
@@ -207,8 +209,8 @@ final class CoreTraffic implements Republisher {
 
     /** A transaction of a client, which has no deliveries left if it fails. */
     private final class ClientTransaction {
-        final List<CoreModel.Message> messages = new ArrayList<>();
-        final List<Consumer> consumers = new ArrayList<>();
+        final List<ModelMessage> messages = new ArrayList<>();
+        final List<SimulatedConsumer> consumers = new ArrayList<>();
         private final ModelTransaction model = new ModelTransaction(messages);
         private final int life = world.life;
         final PublishBatch batch = new PublishBatch(
@@ -228,8 +230,8 @@ final class CoreTraffic implements Republisher {
                 256);
         private final Transaction transaction = new Transaction(batch);
 
-        Consumer.Delivery settle(Consumer consumer, int index, Settlement how) {
-            Consumer.Delivery delivery = consumer.held.remove(index);
+        SimulatedConsumer.Delivery settle(SimulatedConsumer consumer, int index, Settlement how) {
+            SimulatedConsumer.Delivery delivery = consumer.held.remove(index);
             transaction.settle(consumer.end, delivery.id(), how);
             model.settle(delivery.copy(), how);
             consumers.add(consumer);
@@ -237,7 +239,7 @@ final class CoreTraffic implements Republisher {
         }
 
         void commit() {
-            consumers.forEach(Consumer::flushed);
+            consumers.forEach(SimulatedConsumer::flushed);
             world.core.shard().commit(transaction);
             messages.forEach(world.model::submitted);
             world.model.submitted(model);
@@ -254,7 +256,7 @@ final class CoreTraffic implements Republisher {
             world.model.completed(model, reason);
             if (error != null) {
                 // nobody knows who has the deliveries now
-                consumers.stream().filter(c -> !c.gone).forEach(Consumer::leave);
+                consumers.stream().filter(c -> !c.gone).forEach(SimulatedConsumer::leave);
             }
         }
     }
@@ -263,10 +265,10 @@ final class CoreTraffic implements Republisher {
     void publish(Durability asked, int priority, long timeToLive, int size, List<Client> to, List<Integer> toStreams) {
         int order = serial % 12;
         int number = ++serial;
-        CoreModel.Message message = world.model.message(number, "m" + number + ";" + "x".repeat(size), asked);
+        ModelMessage message = world.model.message(number, "m" + number + ";" + "x".repeat(size), asked);
         message.priority = priority;
         message.timeToLive = timeToLive;
-        to.forEach(client -> message.copies.add(new CoreModel.Copy(message, client.model)));
+        to.forEach(client -> message.copies.add(new ModelCopy(message, client.model)));
         List<StreamTarget> streams = new ArrayList<>();
         for (int s : toStreams) {
             StreamTarget target = world.streams.get(s);
@@ -275,7 +277,7 @@ final class CoreTraffic implements Republisher {
         }
         List<QueueRef> queues = new ArrayList<>();
         to.forEach(client -> queues.add(client.ref));
-        List<CoreModel.Message> messages = List.of(message);
+        List<ModelMessage> messages = List.of(message);
         PublishBatch batch = batch(messages, world.loops.get(0), null, null);
         add(batch, message, new TargetSet(queues, streams), order);
         submit(batch, messages);
@@ -289,21 +291,22 @@ final class CoreTraffic implements Republisher {
         return all.isEmpty() || random.nextInt(5) > 0 ? null : world.any(all);
     }
 
-    private CoreModel.Message message(Durability asked) {
+    private ModelMessage message(Durability asked) {
         String value = value();
         return world.model.message(serial, value, asked);
     }
 
-    private void add(PublishBatch batch, CoreModel.Message message, TargetSet targets, int order) {
+    private void add(PublishBatch batch, ModelMessage message, TargetSet targets, int order) {
         batch.begin();
-        RecordFields.writeBytes(batch.buffer(), "key".getBytes(StandardCharsets.UTF_8));
+        String key = message.group == 0 ? "" : "g" + message.group;
+        RecordFields.writeBytes(batch.buffer(), key.getBytes(StandardCharsets.UTF_8));
         RecordFields.writeBytes(batch.buffer(), message.value.getBytes(StandardCharsets.UTF_8));
         batch.headers();
         batch.options(message.priority, message.timeToLive < 0 ? PublishBatch.FOREVER : message.timeToLive);
         batch.end(0, targets, order, world.clock.epochMillis(), message.asked, 0);
     }
 
-    private PublishBatch batch(List<CoreModel.Message> messages, Executor loop, Runnable stored, Runnable refused) {
+    private PublishBatch batch(List<ModelMessage> messages, Executor loop, Runnable stored, Runnable refused) {
         int life = world.life;
         return new PublishBatch(
                 CoreSimulation.CALLER,
@@ -334,7 +337,7 @@ final class CoreTraffic implements Republisher {
                 256);
     }
 
-    private boolean submit(PublishBatch batch, List<CoreModel.Message> messages) {
+    private boolean submit(PublishBatch batch, List<ModelMessage> messages) {
         boolean taken = world.core.shard().submit(batch);
         if (taken) {
             messages.forEach(world.model::submitted);
@@ -354,9 +357,9 @@ final class CoreTraffic implements Republisher {
     void produce() {
         int s = random.nextInt(world.streams.size());
         int p = random.nextInt(world.streams.get(s).partitions());
-        CoreModel.Stream stream = world.streamModels.get(s).get(p);
+        ModelStream stream = world.streamModels.get(s).get(p);
         Durability asked = random.nextBoolean() ? Durability.GROUP : Durability.OS;
-        CoreModel.Message message = message(asked);
+        ModelMessage message = message(asked);
         message.produced = true;
         message.streams.add(stream);
         builder.add(world.clock.epochMillis(), null, message.value.getBytes(StandardCharsets.UTF_8));
@@ -441,7 +444,7 @@ final class CoreTraffic implements Republisher {
         source.record(offset, view);
         int original = CoreModel.serial(view.valueSlice().toString(StandardCharsets.UTF_8));
         Client from = world.queues.get(queue.id().value());
-        CoreModel.Copy copy = from == null
+        ModelCopy copy = from == null
                 ? null
                 : world.model.died(
                         from.model,
@@ -466,11 +469,12 @@ final class CoreTraffic implements Republisher {
             outcome.failed(new LogException(Reason.OVERLOADED, "routing failed"));
             return;
         }
-        CoreModel.Message message = message(copy.message.asked);
+        ModelMessage message = message(copy.message.asked);
         message.priority = copy.message.priority;
-        CoreModel.Copy successor = new CoreModel.Copy(message, to.model);
+        message.group = copy.message.group;
+        ModelCopy successor = new ModelCopy(message, to.model);
         message.copies.add(successor);
-        List<CoreModel.Message> messages = List.of(message);
+        List<ModelMessage> messages = List.of(message);
         PublishBatch batch = batch(
                 messages,
                 world.core.shard(),
@@ -487,13 +491,13 @@ final class CoreTraffic implements Republisher {
 
     // ---- consuming
 
-    private Consumer consumer() {
-        List<Consumer> all = new ArrayList<>();
+    private SimulatedConsumer consumer() {
+        List<SimulatedConsumer> all = new ArrayList<>();
         world.queues.values().forEach(client -> all.addAll(client.consumers));
         return all.isEmpty() ? null : world.any(all);
     }
 
-    private Consumer attach() {
+    private SimulatedConsumer attach() {
         if (world.queues.isEmpty()) {
             return null;
         }
@@ -507,7 +511,31 @@ final class CoreTraffic implements Republisher {
             return null;
         }
         int credit = random.nextInt(8) == 0 ? Integer.MAX_VALUE : random.nextInt(10);
-        return new Consumer(client, random.nextInt(5) == 0, random.nextInt(20) == 0, credit);
+        boolean auto = random.nextInt(5) == 0;
+        ConsumerSpec spec = new ConsumerSpec("c", auto, random.nextInt(20) == 0, random.nextInt(3), credit);
+        if (random.nextInt(6) == 0) {
+            int of = 2 + random.nextInt(2);
+            spec = spec.selecting(new SimulatedConsumer.Every(of, random.nextInt(of)));
+        }
+        if (random.nextInt(6) == 0) {
+            spec = spec.locking(1 + random.nextInt(3000));
+        }
+        return new SimulatedConsumer(world, client, spec);
+    }
+
+    /** Looks at what waits; at rest what is shown is known. */
+    private void browse() {
+        if (world.queues.isEmpty()) {
+            return;
+        }
+        Client client = world.any(new ArrayList<>(world.queues.values()));
+        boolean atRest = random.nextBoolean();
+        if (atRest) {
+            world.quiesce(true);
+        }
+        if (client.ref.isOpen() && !client.spec.policy().delayed()) {
+            new SimulatedBrowser(world, client).look(atRest);
+        }
     }
 
     private void purge() {
@@ -530,13 +558,13 @@ final class CoreTraffic implements Republisher {
         if (!client.ref.isOpen()) {
             return;
         }
-        List<CoreModel.Copy> waiting = client.model.copies.values().stream()
+        List<ModelCopy> waiting = client.model.copies.values().stream()
                 .filter(c -> c.message.confirmed && !c.settled && !c.gone)
                 .filter(c -> client.consumers.stream().noneMatch(consumer -> consumer.holds(c)))
                 .toList();
         long[] count = {-1};
         LogPartition journal = world.journal();
-        CoreModel.Purge purge = new CoreModel.Purge(journal.logEndOffset());
+        ModelPurge purge = new ModelPurge(journal.logEndOffset());
         world.model.purging(client.model, purge);
         client.ref.purge(CoreSimulation.CALLER).whenComplete((n, error) -> {
             count[0] = error == null ? n : -2;
@@ -559,206 +587,6 @@ final class CoreTraffic implements Republisher {
         }
     }
 
-    /** A client with a subscription. */
-    final class Consumer implements DeliverySink {
-        final Client client;
-        final QueueConsumer end;
-        private final boolean auto;
-        private final Executor loop = world.any(world.loops);
-        private final int life = world.life;
-        private final List<Delivery> held = new ArrayList<>();
-        private final List<CoreModel.Copy> unflushed = new ArrayList<>();
-        private final List<Failure> failures = new ArrayList<>();
-        private final RecordView view = new RecordView();
-        boolean gone;
-        boolean ackAll;
-
-        record Delivery(long id, CoreModel.Copy copy) {}
-
-        record Failure(CoreModel.Copy copy, int count, long journalEnd) {}
-
-        Consumer(Client client, boolean auto, boolean exclusive, int credit) {
-            this.client = client;
-            this.auto = auto;
-            client.consumers.add(this);
-            ConsumerSpec spec = new ConsumerSpec("c", auto, exclusive, random.nextInt(3), credit);
-            end = client.ref.attach(CoreSimulation.CALLER, spec, this);
-        }
-
-        boolean holds(CoreModel.Copy copy) {
-            return held.stream().anyMatch(d -> d.copy() == copy);
-        }
-
-        @Override
-        public Executor executor() {
-            return loop;
-        }
-
-        @Override
-        public void failed(RuntimeException cause) {
-            throw cause;
-        }
-
-        @Override
-        public void deliver(DeliveryBatch batch) {
-            try {
-                for (int i = 0; i < batch.size() && life == world.life; i++) {
-                    batch.record(i, view);
-                    String value = view.valueSlice().toString(StandardCharsets.UTF_8);
-                    if (!client.model.deleted) {
-                        client.model.order.taken(batch.deliveryId(i), CoreModel.serial(value), this);
-                    }
-                    CoreModel.Copy copy = gone && !auto || client.model.deleted
-                            ? null
-                            : world.model.delivered(
-                                    client.model,
-                                    batch.deliveryId(i),
-                                    value,
-                                    batch.redelivered(i),
-                                    auto,
-                                    TargetSet.stampOf(view),
-                                    world.told());
-                    if (copy != null && !auto) {
-                        held.add(new Delivery(batch.deliveryId(i), copy));
-                    }
-                }
-                if (ackAll) {
-                    while (!held.isEmpty()) {
-                        settle(0, 0);
-                    }
-                    flushed();
-                }
-            } finally {
-                batch.release();
-            }
-        }
-
-        @Override
-        public void closed(String reason) {
-            gone = true;
-            client.consumers.remove(this);
-            client.used(world.clock.millis());
-        }
-
-        void settleSome() {
-            for (int i = random.nextInt(4); i >= 0 && !held.isEmpty(); i--) {
-                settle(random.nextInt(3) == 0 ? random.nextInt(held.size()) : 0, random.nextInt(20));
-            }
-            if (random.nextInt(4) > 0) {
-                flushed();
-            }
-        }
-
-        /** How many messages it has. */
-        int holds() {
-            return held.size();
-        }
-
-        /** Settles one of them: below 13 by ack, 13 and 14 by release, 15 to 17 as failed, above by reject. */
-        void settle(int index, int how) {
-            Delivery delivery = held.remove(index);
-            CoreModel.Copy copy = delivery.copy();
-            copy.how = "choice " + how + " with delivery " + delivery.id();
-            if (how < 13) {
-                end.ack(delivery.id());
-                unflushed.add(copy);
-                copy.settled = true;
-                copy.journaledFrom = world.journal().logEndOffset();
-            } else if (how < 15) {
-                if (random.nextInt(3) == 0) {
-                    copy.notBefore = world.clock.millis() + random.nextInt(3000);
-                    end.releaseUntil(delivery.id(), false, copy.notBefore);
-                } else {
-                    end.release(delivery.id(), false);
-                }
-            } else if (how < 18) {
-                if (random.nextInt(3) == 0) {
-                    copy.notBefore = world.clock.millis() + random.nextInt(3000);
-                    end.releaseUntil(delivery.id(), true, copy.notBefore);
-                } else {
-                    RetryBackoff retry = client.spec.policy().retry();
-                    copy.notBefore = retry == null ? 0 : world.clock.millis() + shortest(retry, copy.failures + 1);
-                    end.release(delivery.id(), true);
-                }
-                failed(copy);
-            } else {
-                end.reject(delivery.id());
-                copy.settled = true;
-                copy.rejected = client.deadLetters != null;
-            }
-        }
-
-        /** Gives one of them back, not to be delivered again before so many milliseconds are over. */
-        void releaseUntil(int index, boolean failed, long millis) {
-            Delivery delivery = held.remove(index);
-            CoreModel.Copy copy = delivery.copy();
-            copy.how = "given back for " + millis + " ms";
-            copy.notBefore = world.clock.millis() + millis;
-            end.releaseUntil(delivery.id(), failed, copy.notBefore);
-            if (failed) {
-                failed(copy);
-            }
-        }
-
-        /** One more delivery failed; it may be one too many. */
-        private void failed(CoreModel.Copy copy) {
-            int limit = client.spec.policy().deliveryLimit();
-            copy.failures++;
-            if (limit >= 0 && copy.failures > limit) {
-                copy.settled = true;
-                copy.rejected = client.deadLetters != null;
-            }
-            if (!copy.settled || copy.rejected) {
-                failures.add(new Failure(copy, copy.failures, world.journal().logEndOffset()));
-            }
-        }
-
-        /** Milliseconds that a failed message waits at least. */
-        private static long shortest(RetryBackoff retry, int failures) {
-            long delay = retry.firstMillis();
-            for (int i = 1; i < failures; i++) {
-                delay = retry.multiplier() == RetryBackoff.LINEAR
-                        ? delay + retry.firstMillis()
-                        : delay * retry.multiplier();
-            }
-            delay = Math.min(delay, retry.maxMillis());
-            return Math.max(1, delay - delay * retry.jitterPercent() / 100);
-        }
-
-        /** Hands over what was settled; sometimes asks to be told when it is journaled. */
-        void flushed() {
-            end.flush();
-            if (random.nextBoolean() && !(unflushed.isEmpty() && failures.isEmpty())) {
-                List<CoreModel.Copy> settled = List.copyOf(unflushed);
-                unflushed.clear();
-                List<Failure> failed = List.copyOf(failures);
-                failures.clear();
-                LogPartition journal = world.journal();
-                end.barrier().whenComplete((done, error) -> {
-                    if (life == world.life && error == null) {
-                        settled.forEach(copy -> {
-                            copy.journaledTo = journal.logEndOffset();
-                        });
-                        failed.forEach(failure -> {
-                            failure.copy().journaledFailures = failure.count();
-                            failure.copy().failuresFrom = failure.journalEnd();
-                            failure.copy().failuresTo = journal.logEndOffset();
-                        });
-                    }
-                });
-            }
-        }
-
-        void leave() {
-            client.consumers.remove(this);
-            client.used(world.clock.millis());
-            flushed();
-            held.clear();
-            gone = true;
-            end.cancel();
-        }
-    }
-
     // ---- the end
 
     /** All faults are over: everything that is left must come out, and its space be given back. */
@@ -770,7 +598,7 @@ final class CoreTraffic implements Republisher {
         world.pass(CoreSimulation.LONGEST_DELAY);
         world.quiesce(true);
         for (Client client : world.queues.values()) {
-            Consumer consumer = new Consumer(client, false, false, Integer.MAX_VALUE);
+            SimulatedConsumer consumer = new SimulatedConsumer(world, client, false, false, Integer.MAX_VALUE);
             consumer.ackAll = true;
         }
         for (int i = 0; i < 8; i++) {

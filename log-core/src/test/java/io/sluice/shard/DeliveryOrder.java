@@ -3,7 +3,6 @@ package io.sluice.shard;
 import static io.sluice.shard.Invariant.ONE_CONSUMER_IS_ACTIVE;
 import static io.sluice.shard.Invariant.PRIORITY_ORDER;
 
-import io.sluice.shard.CoreModel.Copy;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -16,36 +15,39 @@ import java.util.TreeMap;
  * say in which order the queue decided, so all are judged together when the loops have nothing left.
  */
 final class DeliveryOrder {
-    private record Taken(int serial, CoreTraffic.Consumer consumer) {}
+    private record Taken(int serial, SimulatedConsumer consumer) {}
 
     private final TreeMap<Long, Taken> taken = new TreeMap<>();
-    private List<Copy> waiting = List.of();
-    private CoreTraffic.Consumer active;
+    private List<ModelCopy> waiting = List.of();
+    private SimulatedConsumer active;
 
     /** A message reached the connection of a consumer, which may have left in between. */
-    void taken(long deliveryId, int serial, CoreTraffic.Consumer consumer) {
+    void taken(long deliveryId, int serial, SimulatedConsumer consumer) {
         taken.put(deliveryId, new Taken(serial, consumer));
     }
 
     /** A start: these wait, and nobody has got anything. */
-    void restarted(List<Copy> waitingNow) {
+    void restarted(List<ModelCopy> waitingNow) {
         taken.clear();
         waiting = waitingNow;
         active = null;
     }
 
     /** The queue rests, these wait: none of them was passed by one behind it while it waited. */
-    void rest(CoreModel.Queue queue, List<Copy> waitingNow) {
+    void rest(ModelQueue queue, List<ModelCopy> waitingNow) {
         Map<Integer, Long> firsts = new HashMap<>();
         taken.forEach((id, delivery) -> firsts.putIfAbsent(delivery.serial(), id));
-        Set<Copy> still = new HashSet<>(waitingNow);
+        Set<ModelCopy> still = new HashSet<>(waitingNow);
         taken.forEach((id, delivery) -> {
-            Copy passing = queue.bySerial(delivery.serial());
+            ModelCopy passing = queue.bySerial(delivery.serial());
             if (passing == null || passing.displaced) {
                 return;
             }
-            for (Copy passed : waiting) {
+            for (ModelCopy passed : waiting) {
                 Long first = firsts.get(passed.message.serial);
+                if (queue.choosy && (passed.group() == 0 || passed.group() != passing.group())) {
+                    continue;
+                }
                 boolean waited = first == null ? still.contains(passed) : first > id;
                 PRIORITY_ORDER.hold(
                         !waited || passed.displaced || !passed.isBefore(passing),

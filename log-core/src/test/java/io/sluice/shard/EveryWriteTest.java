@@ -62,11 +62,11 @@ class EveryWriteTest {
             void play(Stage on) {
                 Client queue = on.queue(PLAIN);
                 on.publish(queue, 4);
-                CoreTraffic.Consumer first = on.consume(queue, 3);
+                SimulatedConsumer first = on.consume(queue, 3);
                 on.settle(first, ACK);
                 on.settle(first, RELEASE);
                 on.settle(first, FAIL);
-                CoreTraffic.Consumer second = on.consume(queue, 10);
+                SimulatedConsumer second = on.consume(queue, 10);
                 on.settle(second, ACK);
                 on.leave(second);
                 on.publish(queue, 1);
@@ -78,7 +78,7 @@ class EveryWriteTest {
                 Client dead = on.queue(PLAIN);
                 Client queue = on.queue(deadLetters().deliveryLimit(1).build(), dead);
                 on.publish(queue, 3);
-                CoreTraffic.Consumer consumer = on.consume(queue, 10);
+                SimulatedConsumer consumer = on.consume(queue, 10);
                 on.settle(consumer, REJECT);
                 on.settle(consumer, FAIL);
                 on.settle(consumer, FAIL);
@@ -99,7 +99,7 @@ class EveryWriteTest {
                 on.submit(Durability.GROUP, 0, 100, List.of(queue), NO_STREAM);
                 on.work();
                 on.pass(400);
-                CoreTraffic.Consumer consumer = on.consume(queue, 1);
+                SimulatedConsumer consumer = on.consume(queue, 1);
                 on.pass(1200);
                 on.settle(consumer, FAIL);
                 on.pass(1200);
@@ -133,7 +133,7 @@ class EveryWriteTest {
                 on.work();
                 on.pass(500);
                 on.pass(2_000);
-                CoreTraffic.Consumer consumer = on.consume(target, 1);
+                SimulatedConsumer consumer = on.consume(target, 1);
                 on.settle(consumer, ACK);
                 on.pass(100_000);
             }
@@ -145,7 +145,7 @@ class EveryWriteTest {
                         .retry(new RetryBackoff(500, 1_000, 2, 0))
                         .build());
                 on.publish(queue, 4);
-                CoreTraffic.Consumer consumer = on.consume(queue, 10);
+                SimulatedConsumer consumer = on.consume(queue, 10);
                 on.settle(consumer, FAIL);
                 on.releaseUntil(consumer, true, 2_000);
                 on.releaseUntil(consumer, false, 700);
@@ -166,7 +166,7 @@ class EveryWriteTest {
                 Client kept = on.queue(QueuePolicy.builder().expires(60_000).build());
                 on.publish(queue, 3);
                 on.publish(kept, 2);
-                CoreTraffic.Consumer consumer = on.consume(queue, 1);
+                SimulatedConsumer consumer = on.consume(queue, 1);
                 on.settle(consumer, RELEASE);
                 on.leave(consumer);
                 on.pass(500);
@@ -181,7 +181,7 @@ class EveryWriteTest {
                 Client queue = on.queue(PLAIN);
                 Client other = on.queue(PLAIN);
                 on.publish(queue, 4);
-                CoreTraffic.Consumer consumer = on.consume(queue, 1);
+                SimulatedConsumer consumer = on.consume(queue, 1);
                 on.purge(queue);
                 on.publish(queue, 2);
                 on.publish(other, 3);
@@ -199,7 +199,7 @@ class EveryWriteTest {
                 Client dead = on.queue(PLAIN);
                 Client queue = on.queue(deadLetters().deliveryLimit(1).build(), dead);
                 Client out = on.queue(PLAIN);
-                CoreTraffic.Consumer consumer = on.consume(queue, 100);
+                SimulatedConsumer consumer = on.consume(queue, 100);
                 on.publish(queue, 6);
                 on.transact(consumer, List.of(Settlement.ACKED, Settlement.FAILED), List.of(out, out));
                 on.transact(consumer, List.of(Settlement.RELEASED, Settlement.REJECTED), List.of());
@@ -215,7 +215,7 @@ class EveryWriteTest {
             @Override
             void play(Stage on) {
                 Client queue = on.queue(PLAIN);
-                CoreTraffic.Consumer consumer = on.consume(queue, 100);
+                SimulatedConsumer consumer = on.consume(queue, 100);
                 for (int i = 0; i < 4; i++) {
                     on.submit(Durability.GROUP, 0, -1, 2_000, List.of(queue), List.of(0, 1));
                     on.submit(Durability.OS, 0, -1, 1_500, List.of(queue), List.of(0));
@@ -239,7 +239,7 @@ class EveryWriteTest {
                         on.work();
                     }
                 }
-                CoreTraffic.Consumer consumer = on.consume(queue, 100);
+                SimulatedConsumer consumer = on.consume(queue, 100);
                 for (int i = 0; i < 20; i++) {
                     on.settle(consumer, i % 5 == 0 ? RELEASE : ACK);
                 }
@@ -310,16 +310,16 @@ class EveryWriteTest {
             }
         }
 
-        CoreTraffic.Consumer consume(Client queue, int credit) {
-            CoreTraffic.Consumer consumer = null;
+        SimulatedConsumer consume(Client queue, int credit) {
+            SimulatedConsumer consumer = null;
             if (!isOver()) {
-                consumer = world.traffic.new Consumer(queue, false, false, credit);
+                consumer = new SimulatedConsumer(world, queue, false, false, credit);
                 work();
             }
             return consumer;
         }
 
-        void settle(CoreTraffic.Consumer consumer, int how) {
+        void settle(SimulatedConsumer consumer, int how) {
             if (!isOver()) {
                 assertThat(consumer.holds()).as("messages with the consumer").isPositive();
                 consumer.settle(0, how);
@@ -328,7 +328,7 @@ class EveryWriteTest {
             }
         }
 
-        void releaseUntil(CoreTraffic.Consumer consumer, boolean failed, long millis) {
+        void releaseUntil(SimulatedConsumer consumer, boolean failed, long millis) {
             if (!isOver()) {
                 assertThat(consumer.holds()).as("messages with the consumer").isPositive();
                 consumer.releaseUntil(0, failed, millis);
@@ -337,7 +337,7 @@ class EveryWriteTest {
             }
         }
 
-        void transact(CoreTraffic.Consumer consumer, List<Settlement> settlements, List<Client> to) {
+        void transact(SimulatedConsumer consumer, List<Settlement> settlements, List<Client> to) {
             if (!isOver()) {
                 assertThat(consumer.holds())
                         .as("messages with the consumer")
@@ -347,7 +347,7 @@ class EveryWriteTest {
             }
         }
 
-        void leave(CoreTraffic.Consumer consumer) {
+        void leave(SimulatedConsumer consumer) {
             if (!isOver()) {
                 consumer.leave();
                 work();

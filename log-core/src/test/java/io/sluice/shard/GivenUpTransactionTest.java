@@ -51,7 +51,7 @@ class GivenUpTransactionTest {
                 world.createQueue(QueuePolicy.builder().deadLetterExchange("").build(), true, dead);
         rest(world);
         world.traffic.publish(Durability.GROUP, 0, -1, 20, List.of(queue), List.of());
-        CoreTraffic.Consumer first = world.traffic.new Consumer(queue, false, false, 10);
+        SimulatedConsumer first = new SimulatedConsumer(world, queue, false, false, 10);
         rest(world);
         assertThat(first.holds()).isEqualTo(1);
 
@@ -61,7 +61,7 @@ class GivenUpTransactionTest {
         rest(world);
         assertThat(world.faulty).as("the disk failed").isTrue();
         assertThat(first.gone).as("the transaction failed").isTrue();
-        CoreTraffic.Consumer second = world.traffic.new Consumer(queue, false, false, 10);
+        SimulatedConsumer second = new SimulatedConsumer(world, queue, false, false, 10);
         rest(world);
         assertThat(second.holds()).as("delivered again").isEqualTo(1);
         second.settle(0, REJECT);

@@ -8,6 +8,19 @@ enum Invariant {
     NOTHING_IS_DELIVERED_THAT_WAS_NOT_PUBLISHED,
     /** Messages reach a queue's consumers for the first time in the order in which they were published, restarts included. */
     ORDER_AMONG_FIRST_DELIVERIES,
+    /** Messages of a group reach a queue's consumers for the first time in the order in which they were published, whoever takes them. */
+    ORDER_IN_A_GROUP,
+    /** What is in flight of a group is with one consumer, and one message at a time where that is asked for. */
+    ONE_HOLDER_OF_A_GROUP,
+    /** A consumer gets what its selector wants, and nothing else. */
+    SELECTORS_HOLD,
+    /**
+     * A delivery whose lock has ended, and not before, is taken back, counts as failed, and cannot be settled; one whose lock has not
+     * can.
+     */
+    LOCKS_HOLD,
+    /** A browser sees what waits, in order, each message once, and changes nothing. */
+    A_BROWSER_SEES_WHAT_WAITS,
     /** Neither in one life nor after a restart that kept the journal entry is a settled message seen again. */
     SETTLED_STAYS_SETTLED,
     /** What recovery makes of log and journal is what the running queue held. */

@@ -4,30 +4,28 @@ import static io.sluice.shard.Invariant.A_TRANSACTION_IS_ALL_OR_NOTHING;
 
 import io.sluice.log.Durability;
 import io.sluice.queue.Settlement;
-import io.sluice.shard.CoreModel.Copy;
-import io.sluice.shard.CoreModel.Message;
 import java.util.ArrayList;
 import java.util.List;
 
 /** A transaction whose client has no answer yet. */
 final class ModelTransaction {
     private final List<Part> parts = new ArrayList<>();
-    private final List<Message> messages;
+    private final List<ModelMessage> messages;
     private String committed = "";
     private String missing = "";
 
-    private record Part(Copy copy, Settlement how) {}
+    private record Part(ModelCopy copy, Settlement how) {}
 
-    ModelTransaction(List<Message> messages) {
+    ModelTransaction(List<ModelMessage> messages) {
         this.messages = messages;
     }
 
     /** The transaction settles this one, too. */
-    void settle(Copy copy, Settlement how) {
+    void settle(ModelCopy copy, Settlement how) {
         parts.add(new Part(copy, how));
     }
 
-    List<Message> messages() {
+    List<ModelMessage> messages() {
         return messages;
     }
 
@@ -51,14 +49,14 @@ final class ModelTransaction {
     /** Nothing of it has happened. */
     void refused() {
         for (Part part : parts) {
-            Copy copy = part.copy();
+            ModelCopy copy = part.copy();
             copy.givenUp.remove(this);
             copy.pending = copy.pending == this ? null : copy.pending;
         }
     }
 
     /** The copy is delivered again: the shard gave up what it had set it aside for. */
-    static void givenUp(Copy copy) {
+    static void givenUp(ModelCopy copy) {
         if (copy.pending != null) {
             copy.givenUp.put(copy.pending, copy.pendingHow);
             copy.pending = null;
@@ -66,7 +64,7 @@ final class ModelTransaction {
     }
 
     /** The copy shows, before the client knows, that it is in force. */
-    static void applied(Copy copy) {
+    static void applied(ModelCopy copy) {
         Settlement how = copy.pendingHow;
         copy.pending = null;
         copy.how = how + " by a transaction";
@@ -94,22 +92,22 @@ final class ModelTransaction {
         }
     }
 
-    private static void settled(Copy copy) {
+    private static void settled(ModelCopy copy) {
         copy.settled = true;
         copy.forGood = true;
     }
 
     /** True if the copy is away once a transaction is in force that may be in the log. */
-    static boolean mayTake(Copy copy) {
+    static boolean mayTake(ModelCopy copy) {
         return copy.pending != null && takes(copy.pendingHow, copy) || mayHaveBeenTaken(copy);
     }
 
     /** As {@link #mayTake}, by one that the shard gave up. */
-    private static boolean mayHaveBeenTaken(Copy copy) {
+    private static boolean mayHaveBeenTaken(ModelCopy copy) {
         return copy.givenUp.values().stream().anyMatch(how -> takes(how, copy));
     }
 
-    private static boolean takes(Settlement how, Copy copy) {
+    private static boolean takes(Settlement how, ModelCopy copy) {
         return switch (how) {
             case ACKED -> true;
             case RELEASED -> false;
@@ -119,7 +117,7 @@ final class ModelTransaction {
     }
 
     /** A start has found the copy. */
-    static void found(Copy copy, int deliveryCount, boolean rejected) {
+    static void found(ModelCopy copy, int deliveryCount, boolean rejected) {
         if (copy.givenUp.containsValue(Settlement.FAILED)) {
             // the log may have counted it all the same
             copy.failures = Math.max(copy.failures, Math.min(deliveryCount, copy.failures + 1));
@@ -144,13 +142,13 @@ final class ModelTransaction {
     }
 
     /** A start has not found the copy, which nothing but a transaction can have taken. */
-    static void gone(Copy copy) {
+    static void gone(ModelCopy copy) {
         if (copy.pending != null && !mayHaveBeenTaken(copy)) {
             copy.pending.seen(copy.message, true);
         }
     }
 
-    private void seen(Message message, boolean inForce) {
+    private void seen(ModelMessage message, boolean inForce) {
         if (inForce) {
             committed += " m" + message.serial;
         } else {
@@ -160,9 +158,9 @@ final class ModelTransaction {
 
     /** All that a start shows is known: it is all there or not at all. */
     void judge() {
-        for (Message message : messages) {
+        for (ModelMessage message : messages) {
             message.streams.forEach(stream -> seen(message, stream.seen.contains(message.serial)));
-            for (Copy copy : message.copies) {
+            for (ModelCopy copy : message.copies) {
                 boolean mayBeAway = !copy.queue.durable
                         || copy.queue.deleted
                         || message.asked == Durability.MEMORY

@@ -10,10 +10,7 @@ import io.sluice.queue.DeathReason;
 import io.sluice.queue.QueuePolicy;
 import io.sluice.queue.Settlement;
 import io.sluice.queue.TargetSet.Stamp;
-import io.sluice.shard.CoreModel.Copy;
-import io.sluice.shard.CoreModel.Message;
-import io.sluice.shard.CoreModel.Queue;
-import io.sluice.shard.CoreSimulation.Held;
+import io.sluice.shard.IndexReader.Held;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -27,15 +24,15 @@ class ModelTransactionTest {
 
     private long now = 1;
     private final CoreModel model = new CoreModel(() -> now);
-    private final Queue queue = new Queue(1, true, QueuePolicy.NONE);
-    private final Queue other = new Queue(2, true, QueuePolicy.NONE);
-    private final Queue dying = new Queue(
+    private final ModelQueue queue = new ModelQueue(1, true, QueuePolicy.NONE);
+    private final ModelQueue other = new ModelQueue(2, true, QueuePolicy.NONE);
+    private final ModelQueue dying = new ModelQueue(
             3, true, QueuePolicy.builder().deadLetterExchange("").messageTtl(1).build());
-    private final Copy copy = publish(1, queue);
+    private final ModelCopy copy = publish(1, queue);
 
-    private Copy publish(int serial, Queue to) {
-        Message message = model.message(serial, "m" + serial + ";", Durability.GROUP);
-        Copy sent = new Copy(message, to);
+    private ModelCopy publish(int serial, ModelQueue to) {
+        ModelMessage message = model.message(serial, "m" + serial + ";", Durability.GROUP);
+        ModelCopy sent = new ModelCopy(message, to);
         message.copies.add(sent);
         model.submitted(message);
         model.completed(message, null, false, 1);
@@ -47,10 +44,10 @@ class ModelTransactionTest {
     }
 
     /** Submits a transaction and has it fail for this reason. */
-    private void commit(Settlement how, Reason failure, Message... messages) {
+    private void commit(Settlement how, Reason failure, ModelMessage... messages) {
         ModelTransaction transaction = new ModelTransaction(List.of(messages));
         transaction.settle(copy, how);
-        for (Message message : messages) {
+        for (ModelMessage message : messages) {
             model.submitted(message);
         }
         model.submitted(transaction);
@@ -96,8 +93,8 @@ class ModelTransactionTest {
         deliver(false);
         commit(Settlement.FAILED, Reason.FENCED);
         deliver(true);
-        Message lost = model.message(2, "m2;", Durability.GROUP);
-        lost.copies.add(new Copy(lost, other));
+        ModelMessage lost = model.message(2, "m2;", Durability.GROUP);
+        lost.copies.add(new ModelCopy(lost, other));
         commit(Settlement.FAILED, Reason.FENCED, lost);
         assertThatCode(() -> start(held(1))).doesNotThrowAnyException();
         assertThat(copy.failures).isEqualTo(1);
@@ -111,29 +108,29 @@ class ModelTransactionTest {
 
     @Test
     void aDeadLetterIsNotMissedOfWhatTheLogMaySayIsSettled() {
-        Copy expiring = expired(3);
+        ModelCopy expiring = expired(3);
         start(held(0));
         assertThat(expiring.gone).isTrue();
     }
 
     @Test
     void aDeadLetterIsMissedIfNothingSettledTheMessage() {
-        Copy expiring = expired(3);
+        ModelCopy expiring = expired(3);
         expiring.pending = null;
         assertThatThrownBy(() -> start(held(0))).hasMessageContaining("its dead letter m4 is not there");
     }
 
     /** Acknowledged in a transaction that the shard gave up, then expired; its dead letter was not stored any more. */
-    private Copy expired(int serial) {
-        Copy expiring = publish(serial, dying);
+    private ModelCopy expired(int serial) {
+        ModelCopy expiring = publish(serial, dying);
         ModelTransaction transaction = new ModelTransaction(List.of());
         transaction.settle(expiring, Settlement.ACKED);
         model.submitted(transaction);
         model.completed(transaction, Reason.FENCED);
         now = 3;
         model.died(dying, serial, DeathReason.EXPIRED, 0, STAMP, false);
-        Message letter = model.message(serial + 1, "m4;", Durability.GROUP);
-        expiring.successor = new Copy(letter, other);
+        ModelMessage letter = model.message(serial + 1, "m4;", Durability.GROUP);
+        expiring.successor = new ModelCopy(letter, other);
         letter.copies.add(expiring.successor);
         model.submitted(letter);
         model.completed(letter, Reason.FENCED, false, now);
