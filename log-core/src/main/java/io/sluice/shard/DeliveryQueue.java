@@ -459,7 +459,9 @@ final class DeliveryQueue implements QueueReader.User {
     /** Frees what it holds in memory and keeps nothing from now on; its state stays as journaled. */
     void release() {
         released = true;
-        effects().reader().release();
+        if (effects != null) {
+            effects.reader().release();
+        }
         if (browses != null) {
             browses.release();
         }

@@ -10,13 +10,10 @@ import com.rabbitmq.client.Connection;
 import com.rabbitmq.client.ConnectionFactory;
 import com.rabbitmq.client.GetResponse;
 import com.rabbitmq.http.client.Client;
-import com.rabbitmq.http.client.ClientParameters;
 import com.rabbitmq.http.client.domain.PolicyInfo;
 import com.rabbitmq.http.client.domain.QueueInfo;
 import io.sluice.server.SluiceServer;
-import io.sluice.server.config.ConfigLoader;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -38,19 +35,8 @@ class PoliciesTest {
 
     @BeforeAll
     static void start() throws Exception {
-        server = SluiceServer.start(ConfigLoader.load(
-                null,
-                Map.of(),
-                List.of(
-                        "data=" + directory.resolve("data"),
-                        "amqp.port=0",
-                        "mqtt.port=0",
-                        "native.port=0",
-                        "management.port=0")));
-        client = new Client(new ClientParameters()
-                .url("http://127.0.0.1:" + server.ports().get("management") + "/api/")
-                .username("guest")
-                .password("guest"));
+        server = ApiServer.start(directory);
+        client = ApiServer.client(server);
         ConnectionFactory factory = new ConnectionFactory();
         factory.setPort(server.ports().get("AMQP"));
         factory.setAutomaticRecoveryEnabled(false);

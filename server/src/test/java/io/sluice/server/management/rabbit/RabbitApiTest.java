@@ -21,7 +21,6 @@ import com.rabbitmq.http.client.domain.OverviewResponse;
 import com.rabbitmq.http.client.domain.QueryParameters;
 import com.rabbitmq.http.client.domain.QueueInfo;
 import io.sluice.server.SluiceServer;
-import io.sluice.server.config.ConfigLoader;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -52,16 +51,8 @@ class RabbitApiTest {
 
     @BeforeAll
     static void start() throws Exception {
-        server = SluiceServer.start(ConfigLoader.load(
-                null,
-                Map.of(),
-                List.of(
-                        "data=" + directory.resolve("data"),
-                        "amqp.port=0",
-                        "mqtt.port=0",
-                        "native.port=0",
-                        "management.port=0")));
-        client = new Client(new ClientParameters().url(base()).username("guest").password("guest"));
+        server = ApiServer.start(directory);
+        client = ApiServer.client(server);
     }
 
     @AfterAll
@@ -70,7 +61,7 @@ class RabbitApiTest {
     }
 
     private static String base() {
-        return "http://127.0.0.1:" + server.ports().get("management") + "/api/";
+        return ApiServer.base(server);
     }
 
     private static Connection connect() throws Exception {

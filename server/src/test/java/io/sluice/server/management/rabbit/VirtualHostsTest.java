@@ -11,11 +11,9 @@ import com.rabbitmq.client.Connection;
 import com.rabbitmq.client.ConnectionFactory;
 import com.rabbitmq.client.ShutdownSignalException;
 import com.rabbitmq.http.client.Client;
-import com.rabbitmq.http.client.ClientParameters;
 import com.rabbitmq.http.client.domain.PolicyInfo;
 import com.rabbitmq.http.client.domain.VhostInfo;
 import io.sluice.server.SluiceServer;
-import io.sluice.server.config.ConfigLoader;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -45,16 +43,8 @@ class VirtualHostsTest {
 
     @BeforeEach
     void start() throws Exception {
-        server = SluiceServer.start(ConfigLoader.load(
-                null,
-                Map.of(),
-                List.of(
-                        "data=" + directory.resolve("data"),
-                        "amqp.port=0",
-                        "mqtt.port=0",
-                        "native.port=0",
-                        "management.port=0")));
-        client = new Client(new ClientParameters().url(base()).username("guest").password("guest"));
+        server = ApiServer.start(directory);
+        client = ApiServer.client(server);
     }
 
     @AfterEach
@@ -63,7 +53,7 @@ class VirtualHostsTest {
     }
 
     private String base() {
-        return "http://127.0.0.1:" + server.ports().get("management") + "/api/";
+        return ApiServer.base(server);
     }
 
     private int send(String method, String path, String body) throws Exception {
